@@ -1,0 +1,79 @@
+//! The pool.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use tokio_postgres::NoTls;
+
+use crate::StoreError;
+
+/// How large the pool is and how long a caller waits for it.
+#[derive(Debug, Clone, Copy)]
+pub struct PoolOptions {
+    /// The most connections at once.
+    pub connections: usize,
+    /// How long to wait for a free connection, and for a new one to be made.
+    pub wait: Duration,
+}
+
+impl Default for PoolOptions {
+    fn default() -> Self {
+        Self { connections: 16, wait: Duration::from_secs(3) }
+    }
+}
+
+/// One service's database.
+///
+/// Cloning is cheap; clones share the pool. A connection whose work was cut off is thrown away, never reused: it may
+/// hold an open transaction, which the pool's own check would not notice.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pool: Pool,
+}
+
+impl Store {
+    /// A store for a connection string (`postgres://…` or `key=value` pairs). Connects lazily.
+    ///
+    /// # Errors
+    /// The connection string cannot be read.
+    pub fn connect_lazily(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
+        let mut config = tokio_postgres::Config::from_str(url)?;
+        config.connect_timeout(options.wait);
+        let manager =
+            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let pool = Pool::builder(manager)
+            .max_size(options.connections)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(options.wait),
+                create: Some(options.wait),
+                recycle: Some(options.wait),
+            })
+            .build()
+            .map_err(|error| StoreError::Pool(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// A connection for reads, outside any transaction. Every statement sees what is committed when it starts.
+    ///
+    /// # Errors
+    /// No connection can be had in time.
+    pub async fn read(&self) -> Result<Object, StoreError> {
+        self.pool.get().await.map_err(|error| StoreError::Pool(error.to_string()))
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.read().await?.simple_query("SELECT 1").await?;
+        Ok(())
+    }
+
+    /// Closes the pool; later calls fail.
+    pub fn close(&self) {
+        self.pool.close();
+    }
+}

@@ -1,0 +1,15 @@
+//! PostgreSQL for one service: the pool, the unit of work, retries, error classes, migrations.
+//!
+//! There is one way to write: [`Store::unit`]. Its closure can only return what it has recorded, because
+//! [`Recorded`] is made from the [`Receipt`] of an entry in the log; a write without an event does not compile.
+//! This crate holds no SQL of any service and knows no event's content.
+
+mod connect;
+mod error;
+mod migrate;
+mod unit;
+
+pub use connect::{PoolOptions, Store};
+pub use error::{SqlClass, StoreError};
+pub use migrate::{MigrationError, MigrationSet, migrate};
+pub use unit::{BoxFuture, Entry, Receipt, Recorded, Unit};

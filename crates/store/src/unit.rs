@@ -1,0 +1,296 @@
+//! The unit of work.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use deadpool_postgres::Object;
+use fault::Fault;
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use tracing::Instrument;
+
+use crate::{SqlClass, Store, StoreError};
+
+/// How often a unit runs at most when the database asks for a repetition.
+const ATTEMPTS: u32 = 8;
+
+/// A future that borrows its unit; what a unit's closure returns.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// Something to be written to the log when the unit commits. Implemented by `eventlog::Draft`.
+pub trait Entry: Send + Sync {
+    /// The INSERT that writes this entry.
+    fn statement(&self) -> &'static str;
+    /// Its parameters.
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)>;
+}
+
+/// Proof that something was recorded. Only [`Unit::record`] makes one.
+#[derive(Debug)]
+#[must_use = "a receipt is what a unit's result is made of"]
+pub struct Receipt(());
+
+impl Receipt {
+    /// The unit's result.
+    pub fn with<T>(self, value: T) -> Recorded<T> {
+        Recorded(value)
+    }
+}
+
+/// A unit's result, which exists only where something was recorded.
+#[derive(Debug)]
+pub struct Recorded<T>(T);
+
+/// A transaction under way.
+///
+/// READ COMMITTED; rows that a decision depends on are locked explicitly, in one global order (organisation, user,
+/// then the rest by id). What is recorded is written last, together with the commit.
+pub struct Unit<'a> {
+    client: &'a Object,
+    entries: Vec<Box<dyn Entry>>,
+}
+
+impl Unit<'_> {
+    /// Writes an entry to the log when this unit commits. Call it after the entity's row is locked and changed.
+    pub fn record(&mut self, entry: impl Entry + 'static) -> Receipt {
+        self.entries.push(Box::new(entry));
+        Receipt(())
+    }
+
+    /// Records several entries; `None` when there are none.
+    pub fn record_all(&mut self, entries: impl IntoIterator<Item = impl Entry + 'static>) -> Option<Receipt> {
+        entries.into_iter().map(|entry| self.record(entry)).last()
+    }
+
+    /// All rows of a statement.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
+        let statement = self.client.prepare_cached(sql).await?;
+        Ok(self.client.query(&statement, parameters).await?)
+    }
+
+    /// The one row of a statement, or none.
+    ///
+    /// # Errors
+    /// The database's; more than one row.
+    pub async fn query_opt(
+        &self,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<Option<Row>, StoreError> {
+        let statement = self.client.prepare_cached(sql).await?;
+        Ok(self.client.query_opt(&statement, parameters).await?)
+    }
+
+    /// Runs a statement; the number of rows it touched.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
+        let statement = self.client.prepare_cached(sql).await?;
+        Ok(self.client.execute(&statement, parameters).await?)
+    }
+
+    /// Runs a statement that must touch exactly one row.
+    ///
+    /// # Errors
+    /// The database's; [`StoreError::RowCount`] names `statement`.
+    pub async fn execute_one(
+        &self,
+        statement: &'static str,
+        sql: &str,
+        parameters: &[&(dyn ToSql + Sync)],
+    ) -> Result<(), StoreError> {
+        match self.execute(sql, parameters).await? {
+            1 => Ok(()),
+            rows => Err(StoreError::RowCount { statement, rows }),
+        }
+    }
+}
+
+impl Store {
+    /// One unit of work: begins, runs the closure, writes what it recorded, commits.
+    ///
+    /// The closure may run again (serialization failure, deadlock), so time, ids and randomness are drawn before, into
+    /// `context`. A wrong code, a refusal that must count, and the like are values in `T`, not errors: `Err` rolls back.
+    /// The unit runs to its end even when the caller hangs up: it is a task of its own.
+    ///
+    /// # Errors
+    /// The closure's fault, or the database's as UNAVAILABLE or INTERNAL. After an error nothing is changed, except
+    /// that a connection lost during the commit leaves open whether it happened, as with every database.
+    pub async fn unit<C, T, F>(&self, name: &'static str, context: C, work: F) -> Result<T, Fault>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<Recorded<T>, Fault>>
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.transaction(name, context, move |unit, context| {
+            let work = work(unit, context);
+            Box::pin(async move { work.await.map(|recorded| recorded.0) })
+        })
+        .await
+    }
+
+    /// A transaction without an event, for pure bookkeeping only. Its users: cursors of followed logs, the sequencer's
+    /// leases, idempotency records, expiry of what is dead anyway, test fixtures.
+    ///
+    /// # Errors
+    /// As [`Self::unit`].
+    pub async fn bookkeeping<C, T, F>(&self, name: &'static str, context: C, work: F) -> Result<T, Fault>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync + 'static,
+    {
+        self.transaction(name, context, work).await
+    }
+
+    async fn transaction<C, T, F>(&self, name: &'static str, context: C, work: F) -> Result<T, Fault>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync + 'static,
+    {
+        let store = self.clone();
+        let span = tracing::debug_span!("unit", name);
+        let task = async move {
+            let mut attempt = 0;
+            loop {
+                attempt += 1;
+                match store.attempt(&context, &work).await {
+                    Err(Failure::Store(error)) if error.class() == SqlClass::Retry && attempt < ATTEMPTS => {
+                        tracing::debug!(attempt, "the database asks for a repetition");
+                        tokio::time::sleep(pause(attempt)).await;
+                    }
+                    Err(Failure::Store(error)) => return Err(Fault::from(error)),
+                    Err(Failure::Fault(fault)) if asks_for_repetition(&fault) && attempt < ATTEMPTS => {
+                        tokio::time::sleep(pause(attempt)).await;
+                    }
+                    Err(Failure::Fault(fault)) => return Err(fault),
+                    Ok(value) => return Ok(value),
+                }
+            }
+        };
+        match tokio::spawn(task.instrument(span)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(StoreError::CutOff.into()),
+        }
+    }
+
+    async fn attempt<C, T, F>(&self, context: &C, work: &F) -> Result<T, Failure>
+    where
+        F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>>,
+    {
+        let guard = Guard { client: Some(self.read().await?) };
+        let Some(client) = guard.client.as_ref() else { return Err(StoreError::CutOff.into()) };
+        let outcome = run(client, context, work).await;
+        if outcome.is_err() {
+            // When even this fails the guard throws the connection away.
+            client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;
+        }
+        guard.hand_back();
+        outcome
+    }
+}
+
+async fn run<C, T, F>(client: &Object, context: &C, work: &F) -> Result<T, Failure>
+where
+    F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>>,
+{
+    // BEGIN is sent now and answered together with the first statement: it costs no round trip of its own.
+    let mut begin = Box::pin(client.batch_execute("BEGIN"));
+    let begun = futures::poll!(&mut begin);
+    let mut unit = Unit { client, entries: Vec::new() };
+    let worked = work(&mut unit, context).await;
+    match begun {
+        Poll::Ready(begun) => begun.map_err(StoreError::from)?,
+        Poll::Pending => begin.await.map_err(StoreError::from)?,
+    }
+    let value = worked.map_err(Failure::Fault)?;
+    commit(&unit).await?;
+    Ok(value)
+}
+
+/// Writes the entries and commits, in one flight.
+async fn commit(unit: &Unit<'_>) -> Result<(), StoreError> {
+    let mut statements = Vec::with_capacity(unit.entries.len());
+    for entry in &unit.entries {
+        statements.push(unit.client.prepare_cached(entry.statement()).await?);
+    }
+    let parameters: Vec<_> = unit.entries.iter().map(|entry| entry.parameters()).collect();
+    let mut inserts: Vec<_> = statements
+        .iter()
+        .zip(&parameters)
+        .map(|(statement, parameters)| Box::pin(unit.client.execute(statement, parameters)))
+        .collect();
+    // Polled once each, in order, so that they leave in order; then COMMIT follows them on the wire.
+    let mut early = Vec::with_capacity(inserts.len());
+    for insert in &mut inserts {
+        early.push(futures::poll!(insert));
+    }
+    let commit = unit.client.simple_query("COMMIT");
+    let committed = commit.await;
+    for (insert, early) in inserts.into_iter().zip(early) {
+        let rows = match early {
+            Poll::Ready(rows) => rows?,
+            Poll::Pending => insert.await?,
+        };
+        if rows != 1 {
+            return Err(StoreError::RowCount { statement: "record", rows });
+        }
+    }
+    committed?;
+    Ok(())
+}
+
+/// Throws the connection away unless it is handed back: what was cut off may hold an open transaction.
+struct Guard {
+    client: Option<Object>,
+}
+
+impl Guard {
+    fn hand_back(mut self) {
+        drop(self.client.take());
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if let Some(client) = self.client.take() {
+            drop(Object::take(client));
+        }
+    }
+}
+
+enum Failure {
+    Store(StoreError),
+    Fault(Fault),
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+fn asks_for_repetition(fault: &Fault) -> bool {
+    fault
+        .cause()
+        .and_then(|cause| cause.downcast_ref::<StoreError>())
+        .is_some_and(|error| error.class() == SqlClass::Retry)
+}
+
+/// A short pause that grows and differs between competitors.
+fn pause(attempt: u32) -> Duration {
+    let spread = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |elapsed| u64::from(elapsed.subsec_nanos() % 5));
+    Duration::from_millis(u64::from(attempt) * 3 + spread)
+}
