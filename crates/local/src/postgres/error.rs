@@ -30,7 +30,9 @@ pub enum Error {
         cluster: PathBuf,
     },
     /// Running as root on a machine without an unprivileged account.
-    #[error("PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody` to run it as")]
+    #[error(
+        "PostgreSQL refuses to run as root, and there is neither a user `postgres` nor `nobody` to run it as"
+    )]
     NoAccount,
     /// No directory could be found that the unprivileged account can use.
     #[error(
@@ -89,7 +91,7 @@ pub enum Error {
         source: io::Error,
     },
     /// The server refused a statement, or the connection to it failed.
-    #[error("PostgreSQL refused to {doing}: {}", Causes(.source))]
+    #[error("could not {doing} in PostgreSQL: {}", Causes(.source))]
     Database {
         /// What was being done.
         doing: String,

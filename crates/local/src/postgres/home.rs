@@ -85,7 +85,8 @@ impl Home {
 
     /// Removes everything, wherever it lies. The server must have ended.
     pub(crate) fn remove(&self) -> Result<(), Error> {
-        if let Some(place) = self.cluster.parent().filter(|place| *place != self.root) {
+        let elsewhere = self.cluster.parent().filter(|place| origin_of(place).as_ref() == Some(&self.root));
+        if let Some(place) = elsewhere {
             remove_tree(place)?;
         }
         remove_tree(&self.root)
@@ -183,11 +184,14 @@ fn write_notes(root: &Path, place: &Path) -> Result<(), Error> {
 
 /// Whether data elsewhere is this home's: made for it, or for a home that has since moved here.
 fn belongs_here(root: &Path, target: &Path) -> Result<bool, Error> {
-    let Some(place) = target.parent().filter(|place| place.join("origin").is_file()) else {
+    if !target.is_dir() {
         warn!(data = %target.display(), "the data of this directory is gone: starting afresh");
         return Ok(false);
+    }
+    // A link without a note was made by a person, who has put the data there.
+    let Some((place, origin)) = target.parent().and_then(|place| Some((place, origin_of(place)?))) else {
+        return Ok(true);
     };
-    let Some(origin) = origin_of(place) else { return Ok(false) };
     if origin == root {
         return Ok(true);
     }

@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep, timeout};
 use super::cluster::SUPERUSER;
 use super::home::Home;
 use super::pidfile::PidFile;
-use super::{Binaries, Error, Options, url_for};
+use super::url::local_url;
+use super::{Binaries, Error, Options};
 
 /// How long the server may take to become ready: recovery after a crash included.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -76,18 +77,20 @@ pub(crate) async fn launch(
     let deadline = Instant::now() + PATIENCE;
     loop {
         let chosen = port.map_or_else(free_port, Ok)?;
-        match attempt(home, binaries, options, chosen, password, deadline).await {
-            // The backends of a postmaster that was killed take a moment to notice.
-            Err(Error::Exited { log, .. }) if log.contains("pre-existing shared memory block") => {}
+        let failed = match attempt(home, binaries, options, chosen, password, deadline).await {
             Err(Error::Exited { log, .. }) if log.contains("Address already in use") => {
                 if port.is_some() {
                     return Err(Error::PortTaken { port: chosen });
                 }
+                log
             }
+            // The backends of a postmaster that was killed take a moment to notice; one in the midst of a long
+            // computation, until its end.
+            Err(Error::Exited { log, .. }) if log.contains("pre-existing shared memory block") => log,
             result => return result,
-        }
+        };
         if Instant::now() > deadline {
-            return Err(Error::NotReady { seconds: PATIENCE.as_secs(), log: "cannot be started".to_owned() });
+            return Err(Error::NotReady { seconds: PATIENCE.as_secs(), log: failed });
         }
         sleep(Duration::from_millis(100)).await;
     }
@@ -168,8 +171,7 @@ async fn wait_until_ready(
     password: &str,
     deadline: Instant,
 ) -> Result<Option<ExitStatus>, Error> {
-    let server = format!("postgresql://127.0.0.1:{}", run.port);
-    let url = url_for(&server, SUPERUSER, password, "postgres")?;
+    let url = local_url(run.port, SUPERUSER, password, "postgres");
     loop {
         if let Some(status) = run.child.try_wait().map_err(Error::io("watch postgres"))? {
             return Ok(Some(status));
@@ -229,7 +231,8 @@ impl Log {
     /// The last lines of this run, for an error message.
     fn tail(&mut self) -> String {
         let mut bytes = Vec::new();
-        let read = self.file.seek(SeekFrom::Start(self.begin)).and_then(|_| self.file.read_to_end(&mut bytes));
+        let read =
+            self.file.seek(SeekFrom::Start(self.begin)).and_then(|_| self.file.read_to_end(&mut bytes));
         if read.is_err() || bytes.is_empty() {
             return "it wrote nothing to its log".to_owned();
         }

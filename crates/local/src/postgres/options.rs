@@ -36,7 +36,8 @@ impl Options {
         Self::at(Place::Kept(home.into()), &[("max_connections", "100"), ("shared_buffers", "64MB")])
     }
 
-    /// A server for one run: nothing is flushed, everything is removed at the end. Because the removal is
+    /// A server for one run: nothing is flushed, everything is removed at the end. What was committed still
+    /// survives the death of the server's processes, just not of the machine. Because the removal is
     /// the watchdog's work too, such a server always dies with its parent.
     #[must_use]
     pub fn ephemeral() -> Self {
@@ -44,7 +45,6 @@ impl Options {
             ("max_connections", "200"),
             ("shared_buffers", "64MB"),
             ("fsync", "off"),
-            ("synchronous_commit", "off"),
             ("full_page_writes", "off"),
         ];
         Self::at(Place::Ephemeral, &settings)

@@ -12,8 +12,7 @@ use super::account::Account;
 use super::home::Home;
 
 /// How long a server left behind has to end, asked nicely and then less so.
-const PATIENCE: [(&str, Duration); 2] =
-    [("INT", Duration::from_secs(30)), ("QUIT", Duration::from_secs(10))];
+const PATIENCE: [(&str, Duration); 2] = [("INT", Duration::from_secs(30)), ("QUIT", Duration::from_secs(10))];
 
 /// What a postmaster writes about itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -44,7 +43,7 @@ impl PidFile {
         let Some(arguments) = arguments_of(self.pid) else { return false };
         let program = arguments.first().and_then(|program| Path::new(program).file_name());
         program.is_some_and(|name| name == "postgres" || name == "postmaster")
-            && arguments.iter().any(|argument| *argument == self.directory)
+            && arguments.contains(&self.directory)
     }
 }
 

@@ -37,7 +37,8 @@ pub(crate) async fn locate_for(
             let rejected =
                 if rejected.is_empty() { "none on this machine".to_owned() } else { rejected.join("; ") };
             let fetched = download::fetch(&requirement, cache).await;
-            let directory = fetched.map_err(|reason| Error::NotFound { rejected: rejected.clone(), reason })?;
+            let directory =
+                fetched.map_err(|reason| Error::NotFound { rejected: rejected.clone(), reason })?;
             match choose(&[look_at(account, Origin::Cache, directory).await], data) {
                 Choice::Found(binaries) => Ok(binaries),
                 Choice::Download { rejected: why, .. } => {

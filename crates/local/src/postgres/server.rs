@@ -1,5 +1,6 @@
 //! The life of one private server: started, watched, stopped, started again.
 
+use std::fmt;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -12,17 +13,16 @@ use super::home::Home;
 use super::launch::{Run, launch};
 use super::pidfile::{signal, stop_orphan};
 use super::probe::locate_for;
-use super::{Binaries, Error, Options, url_for};
+use super::url::local_url;
+use super::{Binaries, Error, Options};
 
 /// How long the server has to end after each signal: fast shutdown, then immediate.
-const STOPPING: [(&str, Duration); 2] =
-    [("INT", Duration::from_secs(20)), ("QUIT", Duration::from_secs(5))];
+const STOPPING: [(&str, Duration); 2] = [("INT", Duration::from_secs(20)), ("QUIT", Duration::from_secs(5))];
 
 /// A PostgreSQL server of our own, on 127.0.0.1.
 ///
 /// Dropping it asks the server to stop without waiting for it; an ephemeral one's files go too. The
 /// directory is locked while this lives: there are never two servers on one data directory.
-#[derive(Debug)]
 pub struct Postgres {
     home: Home,
     binaries: Binaries,
@@ -156,17 +156,26 @@ impl Postgres {
     }
 
     /// The URL that opens `database` as the superuser. It contains the password: not for logs.
-    ///
-    /// # Errors
-    /// None in practice.
-    pub fn superuser_url(&self, database: &str) -> Result<String, Error> {
-        let server = format!("postgresql://127.0.0.1:{}", self.run.port);
-        url_for(&server, SUPERUSER, &self.password, database)
+    #[must_use]
+    pub fn superuser_url(&self, database: &str) -> String {
+        local_url(self.run.port, SUPERUSER, &self.password, database)
     }
 
     fn ended(&mut self) {
         self.running = false;
         self.run.dismiss_watchdog();
+    }
+}
+
+/// Without the password.
+impl fmt::Debug for Postgres {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Postgres")
+            .field("data", &self.home.cluster)
+            .field("port", &self.run.port)
+            .field("pid", &self.run.pid)
+            .finish_non_exhaustive()
     }
 }
 

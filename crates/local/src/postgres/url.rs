@@ -23,13 +23,17 @@ pub fn url_for(server_url: &str, user: &str, password: &str, database: &str) -> 
     };
     let authority = rest.split_once('/').map_or(rest, |(authority, _)| authority);
     let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+    Ok(format!("{}{parameters}", compose(scheme, host, user, password, database)))
+}
+
+/// The URL for `user` in `database` on this port of 127.0.0.1.
+pub(crate) fn local_url(port: u16, user: &str, password: &str, database: &str) -> String {
+    compose("postgresql", &format!("127.0.0.1:{port}"), user, password, database)
+}
+
+fn compose(scheme: &str, host: &str, user: &str, password: &str, database: &str) -> String {
     let encode = |text| utf8_percent_encode(text, RESERVED);
-    Ok(format!(
-        "{scheme}://{}:{}@{host}/{}{parameters}",
-        encode(user),
-        encode(password),
-        encode(database)
-    ))
+    format!("{scheme}://{}:{}@{host}/{}", encode(user), encode(password), encode(database))
 }
 
 /// `"name"` as it stands in a statement.
@@ -52,9 +56,15 @@ mod tests {
     #[test]
     fn keeps_the_server_and_replaces_the_rest() {
         for (server, expected) in [
-            ("postgresql://postgres:a@127.0.0.1:5432/postgres", "postgresql://o%3A:p%40%2F@127.0.0.1:5432/d%3F"),
+            (
+                "postgresql://postgres:a@127.0.0.1:5432/postgres",
+                "postgresql://o%3A:p%40%2F@127.0.0.1:5432/d%3F",
+            ),
             ("postgres://h", "postgres://o%3A:p%40%2F@h/d%3F"),
-            ("postgres://u@[::1]:1/x?sslmode=disable", "postgres://o%3A:p%40%2F@[::1]:1/d%3F?sslmode=disable"),
+            (
+                "postgres://u@[::1]:1/x?sslmode=disable",
+                "postgres://o%3A:p%40%2F@[::1]:1/d%3F?sslmode=disable",
+            ),
         ] {
             let url = url_for(server, "o:", "p@/", "d?").unwrap();
             assert_eq!(url, expected);

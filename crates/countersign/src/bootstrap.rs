@@ -1,0 +1,106 @@
+//! `bootstrap`: the provider and its first administrator on an empty system, over the operator-only RPCs.
+
+use proto::{identity, tenant};
+
+use crate::cli::BootstrapOptions;
+use crate::failure::{During as _, Failure, Outcome};
+use crate::platform::{Access, Platform, refused, tls_files};
+
+/// Whom to create.
+#[derive(Debug, Clone)]
+pub(crate) struct FirstAdministrator {
+    pub(crate) request_id: String,
+    pub(crate) provider_name: String,
+    pub(crate) realm: String,
+    pub(crate) login: String,
+    pub(crate) display_name: String,
+    pub(crate) password: String,
+}
+
+/// What was created.
+#[derive(Debug)]
+pub(crate) struct Bootstrapped {
+    pub(crate) provider_id: String,
+    pub(crate) enrollment_ticket: String,
+}
+
+/// Creates both, or finishes what an earlier call with the same request id began.
+pub(crate) async fn bootstrap(platform: &Platform, wanted: &FirstAdministrator) -> Outcome<Bootstrapped> {
+    let request = tenant::BootstrapRequest {
+        request_id: wanted.request_id.clone(),
+        name: wanted.provider_name.clone(),
+        realm: wanted.realm.clone(),
+    };
+    let provider = platform
+        .tenants
+        .clone()
+        .bootstrap(request)
+        .await
+        .map_err(|status| refused("create the provider", &status))?
+        .into_inner()
+        .organization
+        .ok_or_else(|| Failure::new("the answer holds no organisation"))?;
+    let request = identity::BootstrapRequest {
+        organization_id: provider.id.clone(),
+        login: wanted.login.clone(),
+        display_name: wanted.display_name.clone(),
+        email: String::new(),
+        password: wanted.password.clone(),
+    };
+    let answer = platform
+        .users
+        .clone()
+        .bootstrap(request)
+        .await
+        .map_err(|status| refused("create the first administrator", &status))?
+        .into_inner();
+    Ok(Bootstrapped { provider_id: provider.id, enrollment_ticket: answer.enrollment_ticket })
+}
+
+pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
+    let access = Access {
+        tenant: vec![options.tenant_addr],
+        identity: vec![options.identity_addr],
+        mfa: vec![],
+        tls: tls_files(options.ca, options.cert, options.key),
+        trust_domain: options.trust_domain,
+    };
+    let (password, was_made) = match options.password_file {
+        Some(path) => {
+            let text = std::fs::read_to_string(&path).during(format!("read {}", path.display()))?;
+            (text.lines().next().unwrap_or_default().to_owned(), false)
+        }
+        None => (random_password()?, true),
+    };
+    let wanted = FirstAdministrator {
+        // The same name and realm make the same request: a retry after a lost answer goes on where it stopped.
+        request_id: uuid::Uuid::now_v7().to_string(),
+        provider_name: options.name,
+        realm: options.realm,
+        login: options.login,
+        display_name: options.display_name,
+        password: password.clone(),
+    };
+    let made = bootstrap(&Platform::connect(&access)?, &wanted).await?;
+    println!("provider           {}", made.provider_id);
+    println!("administrator      {}", wanted.login);
+    if was_made {
+        println!("password           {password}   (shown once)");
+    }
+    println!(
+        "enrolment ticket   {}   (shown once; needed to set up the authenticator)",
+        made.enrollment_ticket
+    );
+    println!();
+    println!(
+        "Next: SignInService/StartSignIn with login and password, then BeginMfaEnrollment with the ticket."
+    );
+    Ok(())
+}
+
+/// A password nobody has to think of: 20 characters of base32, 100 bits.
+pub(crate) fn random_password() -> Outcome<String> {
+    let bytes = types::random_bytes::<13>().during("draw a password")?;
+    let text = data_encoding::BASE32_NOPAD.encode(bytes.as_slice()).to_lowercase();
+    Ok(text.chars().take(20).collect())
+}

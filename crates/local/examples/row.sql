@@ -1,0 +1,1 @@
+CREATE TABLE IF NOT EXISTS kept (x int); INSERT INTO kept VALUES (1);

@@ -1,0 +1,95 @@
+//! One test's database.
+
+use local::postgres::databases::DatabasePlan;
+use store::{MigrationSet, PoolOptions, Store};
+use tokio_postgres::NoTls;
+
+use crate::cluster::Cluster;
+
+/// A migrated database of one test; dropped with this value.
+#[derive(Debug)]
+pub struct TestDatabase {
+    cluster: &'static Cluster,
+    plan: DatabasePlan,
+}
+
+impl TestDatabase {
+    /// The database of service `service` (its name decides the roles), migrated by `migrations` when `template` is new
+    /// in this process, else copied.
+    pub async fn create(template: &'static str, service: &str, migrations: impl FnOnce() -> Vec<MigrationSet>) -> Self {
+        let cluster = Cluster::get().await;
+        let plan = cluster.copy(template, service, migrations).await;
+        Self { cluster, plan }
+    }
+
+    /// A tenant database.
+    pub async fn tenant() -> Self {
+        Self::create("tenant", "tenant", tenant::migrations).await
+    }
+
+    /// An identity database.
+    pub async fn identity() -> Self {
+        Self::create("identity", "identity", identity::migrations).await
+    }
+
+    /// An mfa database.
+    pub async fn mfa() -> Self {
+        Self::create("mfa", "mfa", mfa::migrations).await
+    }
+
+    /// For the owner, who may do anything here.
+    #[must_use]
+    pub fn owner_url(&self) -> String {
+        self.url(&self.plan.owner)
+    }
+
+    /// For the service.
+    #[must_use]
+    pub fn service_url(&self) -> String {
+        self.url(&self.plan.service)
+    }
+
+    /// For the sequencer.
+    #[must_use]
+    pub fn sequencer_url(&self) -> String {
+        self.url(&self.plan.sequencer)
+    }
+
+    /// For the superuser.
+    #[must_use]
+    pub fn superuser_url(&self) -> String {
+        self.cluster.superuser_url(&self.plan.name)
+    }
+
+    /// A store as the service has it.
+    #[must_use]
+    pub fn store(&self) -> Store {
+        Store::connect_lazily(&self.service_url(), PoolOptions::default()).expect("the URL can be read")
+    }
+
+    /// A plain connection as the owner, to look at rows.
+    pub async fn owner(&self) -> tokio_postgres::Client {
+        connect(&self.owner_url()).await
+    }
+
+    /// A plain connection as the service.
+    pub async fn service(&self) -> tokio_postgres::Client {
+        connect(&self.service_url()).await
+    }
+
+    fn url(&self, login: &local::postgres::databases::Login) -> String {
+        self.plan.url(&self.cluster.superuser_url("postgres"), login).expect("the server's URL")
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        self.cluster.drop_later(self.plan.name.clone());
+    }
+}
+
+async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}

@@ -1,0 +1,79 @@
+# Shared by the black-box runs: a system of its own under real tools. Sourced, not run.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+COUNTERSIGN=${COUNTERSIGN:-${CARGO_TARGET_DIR:-$ROOT/target}/debug/countersign}
+WORK=$(mktemp -d)
+DATA=$WORK/data
+UP_PID=
+
+say() { printf '   %s\n' "$*"; }
+step() { printf '\n-- %s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; tail -n 15 "$DATA"/logs/*.log "$WORK/up.log" >&2 2>/dev/null || true; exit 1; }
+
+cleanup() {
+  [ -n "$UP_PID" ] && kill "$UP_PID" 2>/dev/null && wait "$UP_PID" 2>/dev/null
+  rm -rf "$WORK"
+}
+trap cleanup EXIT
+
+# A port base that is free at this moment, so that a running `up` is left alone.
+free_base() {
+  local base
+  for base in $(seq 17400 40 18600); do
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$base") 2>/dev/null && ! (exec 3<>"/dev/tcp/127.0.0.1/$((base + 1))") 2>/dev/null; then
+      echo "$base"; return
+    fi
+  done
+  echo "no free ports" >&2; return 1
+}
+
+PORT_BASE=$(free_base)
+
+up() { # arguments for `up`
+  "$COUNTERSIGN" up --data-dir "$DATA" --port-base "$PORT_BASE" "$@" >"$WORK/up.log" 2>&1 &
+  UP_PID=$!
+  for _ in $(seq 600); do
+    grep -q "Countersign is up" "$WORK/up.log" && break
+    kill -0 "$UP_PID" 2>/dev/null || { cat "$WORK/up.log" >&2; fail "up ended by itself"; }
+    sleep 0.1
+  done
+  grep -q "Countersign is up" "$WORK/up.log" || fail "up is not ready after a minute"
+  # shellcheck disable=SC1091
+  . "$DATA/env"
+}
+
+# call ADDRESS METHOD JSON [TOKEN]: prints the JSON answer; a refusal ends the script.
+call() {
+  local answer
+  answer=$(try "$@") || fail "$2 was refused: $answer"
+  printf '%s' "$answer"
+}
+
+# try ADDRESS METHOD JSON [TOKEN]: prints the answer or the refusal; the exit code tells which.
+try() {
+  local headers=()
+  [ -n "${4:-}" ] && headers=(-H "authorization: Bearer $4")
+  grpcurl -cacert "$CA_CERT" -cert "$CONSOLE_CERT" -key "$CONSOLE_KEY" "${headers[@]}" -d "$3" "$1" "$2" 2>&1
+}
+
+# refused REASON ADDRESS METHOD JSON [TOKEN]: the call must be refused, with this reason in its ErrorInfo.
+refused() {
+  local reason=$1 answer; shift
+  if answer=$(try "$@"); then fail "$2 was accepted, but must be refused with $reason: $answer"; fi
+  grep -q "\"reason\":[[:space:]]*\"$reason\"" <<<"$answer" || fail "$2 must be refused with $reason, but: $answer"
+  say "refused with $reason: $2"
+}
+
+equal() { [ "$1" = "$2" ] || fail "$3: expected '$2', got '$1'"; say "$3: $2"; }
+
+sign_in() { # LOGIN PASSWORD [ADDRESS] → the answer of StartSignIn
+  call "${3:-$IDENTITY_ADDR}" countersign.identity.v1.SignInService/StartSignIn \
+    "$(jq -nc --arg login "$1" --arg password "$2" '{login: $login, password: $password, client: {address: "192.0.2.7", userAgent: "black box"}}')"
+}
+
+code() { # SECRET [SECONDS FROM NOW]
+  oathtool --totp -b --now "@$(($(date +%s) + ${2:-0}))" "$1"
+}
+
+json() { jq -nc "$@"; }
