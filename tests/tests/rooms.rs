@@ -6,8 +6,34 @@ use std::path::{Path, PathBuf};
 /// A room and the crates or rooms its files never name.
 const ROOMS: &[(&str, &[&str])] = &[
     ("rpc", &["tokio_postgres::", "store::Unit", ".query(", ".query_opt(", ".execute("]),
-    ("ops", &["tonic::", "prost::", "prost_types::", "proto::", "tokio_postgres::", "SELECT ", "INSERT ", "UPDATE ", "DELETE "]),
-    ("domain", &["tokio::", "tokio_postgres::", "tonic::", "prost::", "prost_types::", "proto::", "clock::SharedClock", "clock::SystemClock", "dyn Clock"]),
+    (
+        "ops",
+        &[
+            "tonic::",
+            "prost::",
+            "prost_types::",
+            "proto::",
+            "tokio_postgres::",
+            "SELECT ",
+            "INSERT ",
+            "UPDATE ",
+            "DELETE ",
+        ],
+    ),
+    (
+        "domain",
+        &[
+            "tokio::",
+            "tokio_postgres::",
+            "tonic::",
+            "prost::",
+            "prost_types::",
+            "proto::",
+            "clock::SharedClock",
+            "clock::SystemClock",
+            "dyn Clock",
+        ],
+    ),
     ("store", &["tonic::", "crate::ops"]),
     ("peers", &["tokio_postgres::", "SELECT ", "INSERT ", "UPDATE ", "DELETE "]),
 ];
@@ -24,7 +50,10 @@ fn no_room_names_what_it_must_not_know() {
                 files_read += 1;
                 let text = without_comments_and_tests(&fs::read_to_string(&file).unwrap());
                 found.extend(
-                    never.iter().filter(|word| text.contains(*word)).map(|word| format!("{}: {word}", file.display())),
+                    never
+                        .iter()
+                        .filter(|word| text.contains(*word))
+                        .map(|word| format!("{}: {word}", file.display())),
                 );
             }
         }
@@ -55,7 +84,10 @@ fn services_do_not_depend_on_each_other_and_crates_not_on_services() {
         // Tests may assemble what they like; the product may not.
         let product = text.split("[dev-dependencies]").next().unwrap_or_default();
         for line in product.lines() {
-            if never.iter().any(|name| line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} ="))) {
+            if never
+                .iter()
+                .any(|name| line.starts_with(&format!("{name}.")) || line.starts_with(&format!("{name} =")))
+            {
                 found.push(format!("{}: {line}", manifest.display()));
             }
         }
@@ -65,7 +97,9 @@ fn services_do_not_depend_on_each_other_and_crates_not_on_services() {
 
 #[test]
 fn the_check_itself_sees_a_violation() {
-    let text = without_comments_and_tests("// tonic:: in a comment\nuse tonic::Status;\n#[cfg(test)]\nmod tests { use tokio::x; }\n");
+    let text = without_comments_and_tests(
+        "// tonic:: in a comment\nuse tonic::Status;\n#[cfg(test)]\nmod tests { use tokio::x; }\n",
+    );
     assert!(text.contains("tonic::Status"));
     assert!(!text.contains("in a comment"));
     assert!(!text.contains("tokio"));
@@ -86,7 +120,9 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = fs::read_dir(directory) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
-        let is_test = path.file_stem().is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"));
+        let is_test = path
+            .file_stem()
+            .is_some_and(|stem| stem == "tests" || stem.to_string_lossy().ends_with("_tests"));
         if path.is_dir() {
             if !is_test {
                 collect(&path, files);

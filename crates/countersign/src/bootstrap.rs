@@ -1,10 +1,13 @@
 //! `bootstrap`: the provider and its first administrator on an empty system, over the operator-only RPCs.
 
+use proto::identity::user_service_client::UserServiceClient;
+use proto::tenant::tenant_service_client::TenantServiceClient;
 use proto::{identity, tenant};
+use rpc::{PeerChannel, TlsFiles};
 
 use crate::cli::BootstrapOptions;
 use crate::failure::{During as _, Failure, Outcome};
-use crate::platform::{Access, Platform, refused, tls_files};
+use crate::platform::{channel, refused};
 
 /// Whom to create.
 #[derive(Debug, Clone)]
@@ -25,15 +28,17 @@ pub(crate) struct Bootstrapped {
 }
 
 /// Creates both, or finishes what an earlier call with the same request id began.
-pub(crate) async fn bootstrap(platform: &Platform, wanted: &FirstAdministrator) -> Outcome<Bootstrapped> {
+pub(crate) async fn bootstrap(
+    mut tenants: TenantServiceClient<PeerChannel>,
+    mut users: UserServiceClient<PeerChannel>,
+    wanted: &FirstAdministrator,
+) -> Outcome<Bootstrapped> {
     let request = tenant::BootstrapRequest {
         request_id: wanted.request_id.clone(),
         name: wanted.provider_name.clone(),
         realm: wanted.realm.clone(),
     };
-    let provider = platform
-        .tenants
-        .clone()
+    let provider = tenants
         .bootstrap(request)
         .await
         .map_err(|status| refused("create the provider", &status))?
@@ -47,9 +52,7 @@ pub(crate) async fn bootstrap(platform: &Platform, wanted: &FirstAdministrator) 
         email: String::new(),
         password: wanted.password.clone(),
     };
-    let answer = platform
-        .users
-        .clone()
+    let answer = users
         .bootstrap(request)
         .await
         .map_err(|status| refused("create the first administrator", &status))?
@@ -58,13 +61,9 @@ pub(crate) async fn bootstrap(platform: &Platform, wanted: &FirstAdministrator) 
 }
 
 pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
-    let access = Access {
-        tenant: vec![options.tenant_addr],
-        identity: vec![options.identity_addr],
-        mfa: vec![],
-        tls: tls_files(options.ca, options.cert, options.key),
-        trust_domain: options.trust_domain,
-    };
+    let tls = TlsFiles { ca: options.ca, cert: options.cert, key: options.key };
+    let tenants = TenantServiceClient::new(channel(&[options.tenant_addr], &tls, "tenant")?);
+    let users = UserServiceClient::new(channel(&[options.identity_addr], &tls, "identity")?);
     let (password, was_made) = match options.password_file {
         Some(path) => {
             let text = std::fs::read_to_string(&path).during(format!("read {}", path.display()))?;
@@ -81,7 +80,7 @@ pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
         display_name: options.display_name,
         password: password.clone(),
     };
-    let made = bootstrap(&Platform::connect(&access)?, &wanted).await?;
+    let made = bootstrap(tenants, users, &wanted).await?;
     println!("provider           {}", made.provider_id);
     println!("administrator      {}", wanted.login);
     if was_made {

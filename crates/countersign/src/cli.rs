@@ -74,9 +74,6 @@ pub(crate) struct BootstrapOptions {
     /// The operator's key, PEM.
     #[arg(long)]
     pub(crate) key: PathBuf,
-    /// The trust domain in the certificates' SPIFFE ids.
-    #[arg(long, default_value = "countersign.local")]
-    pub(crate) trust_domain: String,
     /// The provider's display name; authenticator apps show it.
     #[arg(long)]
     pub(crate) name: String,

@@ -214,7 +214,7 @@ impl Demo {
                 password: credentials.password.clone(),
             };
             // Not yet noted as created: until the ticket is used, a repetition issues a new one.
-            let made = bootstrap(operator, &wanted).await?;
+            let made = bootstrap(operator.tenants.clone(), operator.users.clone(), &wanted).await?;
             self.progress.organizations.insert("PROVIDER".to_owned(), made.provider_id);
             self.save()?;
             ticket = made.enrollment_ticket;

@@ -28,7 +28,6 @@ pub(crate) struct Access {
     pub(crate) identity: Vec<String>,
     pub(crate) mfa: Vec<String>,
     pub(crate) tls: TlsFiles,
-    pub(crate) trust_domain: String,
 }
 
 impl Access {
@@ -36,12 +35,18 @@ impl Access {
     pub(crate) fn in_layout(layout: &Layout, peer: &str, addresses: [Vec<String>; 3]) -> Self {
         let [tenant, identity, mfa] = addresses;
         let tls = tls_files(layout.ca_certificate(), layout.certificate(peer), layout.key(peer));
-        Self { tenant, identity, mfa, tls, trust_domain: "countersign.local".to_owned() }
+        Self { tenant, identity, mfa, tls }
     }
 }
 
 pub(crate) fn tls_files(ca: impl Into<PathBuf>, cert: impl AsRef<Path>, key: impl AsRef<Path>) -> TlsFiles {
     TlsFiles { ca: ca.into(), cert: cert.as_ref().to_owned(), key: key.as_ref().to_owned() }
+}
+
+/// A channel to a service's replicas.
+pub(crate) fn channel(addresses: &[String], tls: &TlsFiles, service: &str) -> Outcome<PeerChannel> {
+    PeerChannel::connect_lazily(addresses.to_vec(), tls, service)
+        .during(format!("prepare the way to {service}"))
 }
 
 /// A client of every service.
@@ -60,13 +65,9 @@ pub(crate) struct Platform {
 impl Platform {
     /// Connects lazily.
     pub(crate) fn connect(access: &Access) -> Outcome<Self> {
-        let channel = |addresses: &[String], peer: &str| {
-            PeerChannel::connect_lazily(addresses.to_vec(), &access.tls, &access.trust_domain, peer)
-                .during(format!("prepare the way to {peer}"))
-        };
-        let tenant = channel(&access.tenant, "tenant")?;
-        let identity = channel(&access.identity, "identity")?;
-        let mfa = channel(&access.mfa, "mfa")?;
+        let tenant = channel(&access.tenant, &access.tls, "tenant")?;
+        let identity = channel(&access.identity, &access.tls, "identity")?;
+        let mfa = channel(&access.mfa, &access.tls, "mfa")?;
         Ok(Self {
             tenants: TenantServiceClient::new(tenant),
             users: UserServiceClient::new(identity.clone()),

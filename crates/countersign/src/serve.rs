@@ -18,19 +18,19 @@ pub(crate) async fn run(options: ServeOptions) -> Outcome<()> {
     let clock = SystemClock::shared();
     match options.service {
         Service::Tenant(config) => {
-            telemetry::init("tenant", telemetry::LogFormat::Json);
+            telemetry::init("tenant", config.log_format).during("set up logging")?;
             let app = tenant::App::start(config, clock).await.during("start tenant")?;
             told_to_end().await?;
             app.shutdown().await;
         }
         Service::Identity(config) => {
-            telemetry::init("identity", telemetry::LogFormat::Json);
+            telemetry::init("identity", config.log_format).during("set up logging")?;
             let app = identity::App::start(config, clock).await.during("start identity")?;
             told_to_end().await?;
             app.shutdown().await;
         }
         Service::Mfa(config) => {
-            telemetry::init("mfa", telemetry::LogFormat::Json);
+            telemetry::init("mfa", config.log_format).during("set up logging")?;
             let app = mfa::App::start(config, clock).await.during("start mfa")?;
             told_to_end().await?;
             app.shutdown().await;

@@ -6,7 +6,6 @@ pub const DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/desc
 macro_rules! package {
     ($($(#[$doc:meta])* $module:ident = $package:literal;)*) => {$(
         $(#[$doc])*
-        #[expect(missing_docs, clippy::doc_markdown, clippy::doc_lazy_continuation, reason = "generated; the proto files hold the words")]
         pub mod $module {
             /// Version 1.
             pub mod v1 {

@@ -1,1 +1,22 @@
-//! rpc
+//! gRPC as this product speaks it: mutual TLS 1.3, one list of layers on the server, channels to peers, and the only place
+//! where a [`fault::Fault`] becomes a status on the wire and back.
+//!
+//! No SQL, no domain. What may be called by whom stands in `access`; this crate asks it.
+
+mod authenticate;
+mod call;
+mod client;
+mod server;
+mod status;
+mod tls;
+
+pub use authenticate::RemoteAuthenticator;
+pub use call::{
+    CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,
+};
+pub use client::{ConnectError, PeerChannel};
+pub use server::{
+    Limits, Readiness, ReflectionMode, Refusal, RefusalSink, ServeError, Server, ServerOptions, ServerParts,
+};
+pub use status::{ERROR_DOMAIN, fault_from_status, into_status, reason_of, respond};
+pub use tls::{TlsError, TlsFiles};

@@ -30,6 +30,7 @@ impl Default for PoolOptions {
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
+    config: Box<tokio_postgres::Config>,
 }
 
 impl Store {
@@ -41,7 +42,7 @@ impl Store {
         let mut config = tokio_postgres::Config::from_str(url)?;
         config.connect_timeout(options.wait);
         let manager =
-            Manager::from_config(config, NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
         let pool = Pool::builder(manager)
             .max_size(options.connections)
             .runtime(Runtime::Tokio1)
@@ -52,7 +53,7 @@ impl Store {
             })
             .build()
             .map_err(|error| StoreError::Pool(error.to_string()))?;
-        Ok(Self { pool })
+        Ok(Self { pool, config: Box::new(config) })
     }
 
     /// A connection for reads, outside any transaction. Every statement sees what is committed when it starts.
@@ -70,6 +71,11 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read().await?.simple_query("SELECT 1").await?;
         Ok(())
+    }
+
+    /// For connections outside the pool.
+    pub(crate) fn config(&self) -> &tokio_postgres::Config {
+        &self.config
     }
 
     /// Closes the pool; later calls fail.

@@ -6,10 +6,12 @@
 
 mod connect;
 mod error;
+mod listen;
 mod migrate;
 mod unit;
 
 pub use connect::{PoolOptions, Store};
 pub use error::{SqlClass, StoreError};
+pub use listen::Listener;
 pub use migrate::{MigrationError, MigrationSet, migrate};
 pub use unit::{BoxFuture, Entry, Receipt, Recorded, Unit};

@@ -29,7 +29,8 @@ impl Authenticator {
     /// A code that is none of the five around a time.
     #[must_use]
     pub fn wrong_code(&self, at: Timestamp) -> String {
-        let near: Vec<String> = (-2..=2).map(|steps| self.code(at + time::Duration::seconds(30 * steps))).collect();
+        let near: Vec<String> =
+            (-2..=2).map(|steps| self.code(at + time::Duration::seconds(30 * steps))).collect();
         (0..).map(|number: u32| format!("{number:06}")).find(|code| !near.contains(code)).expect("a code")
     }
 }

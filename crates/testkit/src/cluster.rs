@@ -11,7 +11,11 @@ use tokio::sync::{Mutex, OnceCell};
 
 /// Outlives the runtimes of single tests, which start and stop around it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime for the test server")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime for the test server")
 });
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
@@ -40,21 +44,37 @@ impl Cluster {
     }
 
     /// A new database, copied from the migrated template of this name.
-    pub(crate) async fn copy(&self, name: &'static str, service: &str, migrations: impl FnOnce() -> Vec<MigrationSet>) -> DatabasePlan {
+    pub(crate) async fn copy(
+        &self,
+        name: &'static str,
+        service: &str,
+        migrations: impl FnOnce() -> Vec<MigrationSet>,
+    ) -> DatabasePlan {
         let plan = self.template(name, service, migrations).await;
         let copy = plan.on(&format!("test_{}", uuid::Uuid::now_v7().simple()));
-        create_from_template(&self.superuser_url("postgres"), &plan.name, &copy.name).await.expect("a copy of the template");
+        create_from_template(&self.superuser_url("postgres"), &plan.name, &copy.name)
+            .await
+            .expect("a copy of the template");
         copy
     }
 
-    async fn template(&self, name: &'static str, service: &str, migrations: impl FnOnce() -> Vec<MigrationSet>) -> DatabasePlan {
+    async fn template(
+        &self,
+        name: &'static str,
+        service: &str,
+        migrations: impl FnOnce() -> Vec<MigrationSet>,
+    ) -> DatabasePlan {
         let mut templates = self.templates.lock().await;
         if let Some(plan) = templates.get(name) {
             return plan.clone();
         }
         // The roles belong to the whole server: all templates of one service share their passwords.
         let password = |role: &str| format!("{role}-of-{service}");
-        let passwords = Passwords { owner: password("owner"), service: password("service"), sequencer: password("sequencer") };
+        let passwords = Passwords {
+            owner: password("owner"),
+            service: password("service"),
+            sequencer: password("sequencer"),
+        };
         let plan = DatabasePlan::for_service(service, passwords).on(&format!("template_{name}"));
         let superuser_url = self.superuser_url("postgres");
         provision(&superuser_url, &plan).await.expect("roles and the template database");

@@ -16,7 +16,11 @@ pub struct TestDatabase {
 impl TestDatabase {
     /// The database of service `service` (its name decides the roles), migrated by `migrations` when `template` is new
     /// in this process, else copied.
-    pub async fn create(template: &'static str, service: &str, migrations: impl FnOnce() -> Vec<MigrationSet>) -> Self {
+    pub async fn create(
+        template: &'static str,
+        service: &str,
+        migrations: impl FnOnce() -> Vec<MigrationSet>,
+    ) -> Self {
         let cluster = Cluster::get().await;
         let plan = cluster.copy(template, service, migrations).await;
         Self { cluster, plan }

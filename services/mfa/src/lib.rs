@@ -1,1 +1,2 @@
 //! mfa
+pub mod domain;

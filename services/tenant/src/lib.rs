@@ -1,1 +1,14 @@
-//! tenant
+//! The tenant service: the tree of provider, resellers and companies, and the realms of their logins.
+//!
+//! It owns names, places and states of organisations, and never sees a user's password, a second factor or a policy.
+//! `app` wires it; a request passes `rpc`, `ops`, `domain` and `store` in this order.
+
+mod app;
+mod domain;
+mod ops;
+mod rpc;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use app::{App, Config, StartError, migrations, run};

@@ -8,9 +8,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::failure::{During as _, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::layout::Layout;
-use crate::platform::Access;
+use crate::platform::{Access, channel};
 
 /// How long the services may take.
 const PATIENCE: Duration = Duration::from_secs(60);

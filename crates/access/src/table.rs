@@ -1,0 +1,127 @@
+//! The access table: one row per RPC, everything that is allowed and nothing else.
+//!
+//! A row says which peers may call, for which users, how fresh their second factor must be, and whether a refusal
+//! leaves an event. The relation in the tree (whose organisation?) and rank are decided on the target by the services.
+
+use types::Role::{
+    self, CompanyAdmin, CompanyAuditor, ProviderAdmin, ProviderAuditor, ProviderOperator, ResellerAdmin,
+    ResellerAuditor, ResellerOperator,
+};
+
+use crate::MfaRule::{self, Fresh, NotNeeded};
+use crate::UserRule::{self, AnyRole, Nobody, Optional, Roles};
+use crate::{ANY_PEER, Peer, Rule};
+
+const TENANT: &str = Peer::TENANT;
+const IDENTITY: &str = Peer::IDENTITY;
+const MFA: &str = Peer::MFA;
+const CONSOLE: &str = Peer::CONSOLE;
+const OPERATOR: &str = Peer::OPERATOR;
+
+/// The three services, which call each other.
+pub(crate) const SERVICES: &[&str] = &[TENANT, IDENTITY, MFA];
+/// The peers that act for users.
+const FOR_USERS: &[&str] = &[CONSOLE, OPERATOR];
+/// Both.
+const LOG_READERS: &[&str] = &[CONSOLE, OPERATOR, TENANT, IDENTITY, MFA];
+
+const PROVIDER_ADMIN: UserRule = Roles(&[ProviderAdmin]);
+const PROVIDER_AND_RESELLER: UserRule =
+    Roles(&[ProviderAdmin, ProviderOperator, ResellerAdmin, ResellerOperator]);
+const ADMINISTER_USERS: UserRule =
+    Roles(&[ProviderAdmin, ProviderOperator, ResellerAdmin, ResellerOperator, CompanyAdmin]);
+const STAFF_ROLES: &[Role] = &[
+    ProviderAdmin,
+    ProviderOperator,
+    ProviderAuditor,
+    ResellerAdmin,
+    ResellerOperator,
+    ResellerAuditor,
+    CompanyAdmin,
+    CompanyAuditor,
+];
+/// Everybody but company users.
+const STAFF: UserRule = Roles(STAFF_ROLES);
+/// Staff, or a service that follows the log for itself.
+const STAFF_OR_SERVICE: UserRule = Optional(STAFF_ROLES);
+
+const RECORDED: bool = true;
+const UNRECORDED: bool = false;
+
+/// Every RPC of this product.
+#[rustfmt::skip]
+pub const TABLE: &[Rule] = &[
+    // method                                                              peers                 user                   second factor  refusals
+    row("/countersign.tenant.v1.TenantService/Bootstrap",                  &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.tenant.v1.TenantService/CreateReseller",             FOR_USERS,            PROVIDER_ADMIN,        Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/CreateCompany",              FOR_USERS,            PROVIDER_AND_RESELLER, Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/GetOrganization",            FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.tenant.v1.TenantService/ListOrganizations",          FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.tenant.v1.TenantService/UpdateOrganization",         FOR_USERS,            PROVIDER_AND_RESELLER, Fresh,         RECORDED),
+    row("/countersign.tenant.v1.OrganizationFactsService/ResolveOrganization", &[IDENTITY, MFA], Nobody,                NotNeeded,     UNRECORDED),
+
+    row("/countersign.identity.v1.UserService/Bootstrap",                  &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.UserService/CreateUser",                 FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.identity.v1.UserService/GetUser",                    FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.UserService/ListUsers",                  FOR_USERS,            STAFF,                 NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.UserFactsService/ResolveUser",           &[TENANT, MFA],       Nobody,                NotNeeded,     UNRECORDED),
+
+    // Whoever signs in is not signed in yet; these record their own refusals.
+    row("/countersign.identity.v1.SignInService/StartSignIn",              FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/VerifyMfa",                FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/BeginMfaEnrollment",       FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/ConfirmMfaEnrollment",     FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/AcknowledgeMfaEnrollment", FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+
+    row("/countersign.identity.v1.SessionService/RefreshSession",          FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SessionService/StepUp",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.SessionService/GetCurrentUser",          FOR_USERS,            AnyRole,               NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SessionService/RevokeSession",           FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.SessionService/IntrospectToken",         &[TENANT, MFA, CONSOLE, OPERATOR], Nobody,   NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SessionService/GetJwks",                 ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
+
+    // Which roles may act on which level is decided on the target.
+    row("/countersign.mfa.v1.EnforcementService/EnforceMfa",               FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/DisableMfa",               FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/ReenableMfa",              FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/GetEnforcement",           FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+
+    row("/countersign.mfa.v1.FactorService/ListFactors",                   FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/BeginEnrollment",               FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/ConfirmEnrollment",             FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/AcknowledgeEnrollment",         FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/RemoveFactor",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/ResetMfa",                      FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+
+    row("/countersign.mfa.v1.VerificationService/EvaluateSignIn",          &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/VerifyCode",              &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/BeginSignInEnrollment",   &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/ConfirmSignInEnrollment", &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/AcknowledgeSignInEnrollment", &[IDENTITY],      Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/IssueBootstrapTicket",    &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+
+    // Served by every service for its own log.
+    row("/countersign.events.v1.EventLogService/ListEvents",               LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
+    row("/countersign.events.v1.EventLogService/GetEvent",                 LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
+    row("/countersign.events.v1.EventLogService/WatchEvents",              LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
+    row("/countersign.events.v1.FollowService/AwaitApplied",               SERVICES,             Nobody,                NotNeeded,     UNRECORDED),
+
+    row("/grpc.health.v1.Health/Check",                                    ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
+    row("/grpc.health.v1.Health/Watch",                                    ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
+    // Every peer when the installation says `reflection = on`; not served at all when it says `off`.
+    row("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",       &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",  &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
+];
+
+const fn row(
+    method: &'static str,
+    peers: &'static [&'static str],
+    user: UserRule,
+    mfa: MfaRule,
+    records_refusals: bool,
+) -> Rule {
+    Rule { method, peers, user, mfa, records_refusals }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! The RPCs of the event log: the wire on one side, selections and positions on the other.
+
+mod list;
+mod page;
+mod scan;
+mod watch;
+
+use std::pin::Pin;
+use std::time::Duration;
+
+use fault::{Outcome, Reason};
+use futures::Stream;
+use proto::events::event_log_service_server::{EventLogService, EventLogServiceServer};
+use proto::events::{
+    GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, WatchEventsRequest,
+    WatchEventsResponse,
+};
+use rpc::{caller, into_status, respond};
+use tonic::{Request, Response, Status};
+use types::EventId;
+
+use crate::filter::Scope;
+use crate::log::Log;
+use crate::rows;
+
+/// How watches behave over time.
+#[derive(Debug, Clone, Copy)]
+pub struct WatchOptions {
+    /// A progress frame at least so often, also when nothing happens.
+    pub progress: Duration,
+    /// How long a user's stream lives before it must be opened again, so that a session that ended stops seeing things:
+    /// an access token's lifetime.
+    pub user_lifetime: Duration,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        Self { progress: Duration::from_secs(5), user_lifetime: Duration::from_secs(300) }
+    }
+}
+
+/// `countersign.events.v1.EventLogService` over a log.
+#[must_use]
+pub fn event_log_service(log: Log) -> EventLogServiceServer<EventLog> {
+    EventLogServiceServer::new(EventLog { log, watch: WatchOptions::default() })
+}
+
+/// The service of one log.
+#[derive(Debug, Clone)]
+pub struct EventLog {
+    log: Log,
+    watch: WatchOptions,
+}
+
+impl EventLog {
+    /// A service whose watches behave as told.
+    #[must_use]
+    pub fn new(log: Log, watch: WatchOptions) -> Self {
+        Self { log, watch }
+    }
+
+    async fn get(&self, request: Request<GetEventRequest>) -> Outcome<GetEventResponse> {
+        let scope = Scope::of(&*caller(&request)?)?;
+        let id: EventId = wire::id("event_id", &request.get_ref().event_id)?;
+        let row = rows::by_event(self.log.store(), id.uuid()).await?;
+        let row = row.filter(|row| scope.sees(row)).ok_or(Reason::NotFound)?;
+        Ok(GetEventResponse { event: Some(row.to_wire()?) })
+    }
+}
+
+#[tonic::async_trait]
+impl EventLogService for EventLog {
+    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+
+    async fn list_events(
+        &self,
+        request: Request<ListEventsRequest>,
+    ) -> Result<Response<ListEventsResponse>, Status> {
+        respond(list::list(&self.log, request).await)
+    }
+
+    async fn get_event(
+        &self,
+        request: Request<GetEventRequest>,
+    ) -> Result<Response<GetEventResponse>, Status> {
+        respond(self.get(request).await)
+    }
+
+    async fn watch_events(
+        &self,
+        request: Request<WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let watch = watch::open(&self.log, self.watch, request).await.map_err(into_status)?;
+        Ok(Response::new(Box::pin(watch)))
+    }
+}

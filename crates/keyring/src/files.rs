@@ -1,0 +1,158 @@
+//! Keys in a directory, such as a mounted Kubernetes Secret: `<id>.key` files of 32 bytes in base64, and a file
+//! `primary` that names the key new writes use.
+
+use std::collections::BTreeMap;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use data_encoding::BASE64;
+use types::random_bytes;
+use zeroize::Zeroizing;
+
+use crate::ring::{KeyId, Keyring};
+
+const PRIMARY: &str = "primary";
+const EXTENSION: &str = "key";
+/// The id of the first key of a ring that [`Keyring::create`] makes.
+const FIRST: &str = "k1";
+
+/// Why there is no keyring. Never holds key material.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyringError {
+    /// A file or the directory cannot be read or written.
+    #[error("{path}: {error}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's word.
+        error: io::Error,
+    },
+    /// A name that no key may have.
+    #[error("{id:?} is no key id: 1 to 32 lower-case letters, digits and hyphens")]
+    KeyId {
+        /// The name.
+        id: String,
+    },
+    /// A key file does not hold 32 bytes in base64.
+    #[error("{path} does not hold 32 bytes in base64")]
+    NotAKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Two files hold the same key.
+    #[error("the keys {first} and {second} are the same")]
+    Duplicate {
+        /// One key.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// The primary key is not in the ring.
+    #[error("the primary key {id} is missing")]
+    PrimaryMissing {
+        /// What `primary` names.
+        id: String,
+    },
+    /// There is a keyring already.
+    #[error("{path} holds a keyring already")]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The generator of the operating system is not available.
+    #[error("no randomness is available")]
+    Generator,
+}
+
+impl Keyring {
+    /// Loads the ring of a directory. Creates nothing: a missing key must never be replaced by a fresh one, because
+    /// what the old one sealed would be lost.
+    ///
+    /// Files other than `*.key` and `primary`, and hidden ones (Kubernetes keeps its own there), are not looked at.
+    ///
+    /// # Errors
+    /// See [`KeyringError`]; one bad key refuses the whole ring.
+    pub fn load(directory: &Path) -> Result<Self, KeyringError> {
+        let primary = read(&directory.join(PRIMARY))?;
+        let primary: KeyId = primary.trim().parse()?;
+        let mut keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>> = BTreeMap::new();
+        let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| io_error(directory, error))?.path();
+            let Some(id) = key_file(&path)? else { continue };
+            let key = parse(&path, &read(&path)?)?;
+            if let Some((other, _)) = keys.iter().find(|(_, known)| known.as_slice() == key.as_slice()) {
+                return Err(KeyringError::Duplicate { first: other.to_string(), second: id.to_string() });
+            }
+            keys.insert(id, key);
+        }
+        Self::of(primary, keys)
+    }
+
+    /// Makes a ring of one fresh key in a directory, for development and `keys generate`. Files are 0600, a new
+    /// directory 0700.
+    ///
+    /// # Errors
+    /// There is one already, or the directory cannot be written.
+    pub fn create(directory: &Path) -> Result<Self, KeyringError> {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(|error| io_error(directory, error))?;
+        let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
+        for entry in entries {
+            let path = entry.map_err(|error| io_error(directory, error))?.path();
+            let is_key = path.extension().is_some_and(|extension| extension == EXTENSION);
+            if is_key || path.file_name().is_some_and(|name| name == PRIMARY) {
+                return Err(KeyringError::Exists { path: directory.to_owned() });
+            }
+        }
+        let key = random_bytes::<32>().map_err(|_| KeyringError::Generator)?;
+        let text = Zeroizing::new(BASE64.encode(key.as_slice()));
+        write(&directory.join(format!("{FIRST}.{EXTENSION}")), text.as_bytes())?;
+        // Last, so that a ring that was not finished does not load.
+        write(&directory.join(PRIMARY), FIRST.as_bytes())?;
+        Self::load(directory)
+    }
+}
+
+/// The id of a key file; `None` for what is no key file.
+fn key_file(path: &Path) -> Result<Option<KeyId>, KeyringError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    match name.strip_suffix(".key") {
+        Some(id) if !name.starts_with('.') => id.parse().map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn parse(path: &Path, text: &str) -> Result<Zeroizing<[u8; 32]>, KeyringError> {
+    let not_a_key = || KeyringError::NotAKey { path: path.to_owned() };
+    let bytes = Zeroizing::new(BASE64.decode(text.trim().as_bytes()).map_err(|_| not_a_key())?);
+    let mut key = Zeroizing::new([0; 32]);
+    if bytes.len() != key.len() {
+        return Err(not_a_key());
+    }
+    key.copy_from_slice(&bytes);
+    Ok(key)
+}
+
+fn read(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
+    fs::read_to_string(path).map(Zeroizing::new).map_err(|error| io_error(path, error))
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.write_all(b"\n")));
+    written.map_err(|error| io_error(path, error))
+}
+
+fn io_error(path: &Path, error: io::Error) -> KeyringError {
+    KeyringError::Io { path: path.to_owned(), error }
+}

@@ -1,0 +1,94 @@
+//! The call that is being served: who calls, which trace it belongs to, and how much time it has left.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use access::{Caller, SignedIn};
+use fault::{Fault, Outcome, Reason};
+use telemetry::TraceId;
+use tokio::time::Instant;
+use tonic::Request;
+
+/// How long a call may take at most, and what a piece of work outside any call gives its requests.
+pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What events say about the call that caused them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallInfo {
+    /// The peer's name.
+    pub peer: String,
+    /// The W3C trace id.
+    pub trace_id: String,
+}
+
+/// Who is calling, as the layers found out.
+///
+/// # Errors
+/// INTERNAL when the request did not come through this crate's server.
+pub fn caller<T>(request: &Request<T>) -> Outcome<Arc<Caller>> {
+    let no_caller = || Fault::new(Reason::Internal).with_cause("the request did not pass the layers");
+    request.extensions().get::<Arc<Caller>>().cloned().ok_or_else(no_caller)
+}
+
+/// The user the call is for.
+///
+/// # Errors
+/// TOKEN_INVALID when it is for none; INTERNAL as [`caller`].
+pub fn signed_in<T>(request: &Request<T>) -> Outcome<SignedIn> {
+    caller(request)?.user.clone().ok_or_else(|| Reason::TokenInvalid.into())
+}
+
+/// What events say about this call.
+#[must_use]
+pub fn call_info<T>(request: &Request<T>) -> CallInfo {
+    let peer = request.extensions().get::<Arc<Caller>>().map(|caller| caller.peer.to_string());
+    let trace_id = request.extensions().get::<TraceId>().copied().unwrap_or_else(TraceId::generate);
+    CallInfo { peer: peer.unwrap_or_default(), trace_id: trace_id.to_string() }
+}
+
+/// How long the present call may still take; [`DEFAULT_DEADLINE`] outside of any. Tasks spawned by a handler are outside.
+#[must_use]
+pub fn remaining_time() -> Duration {
+    Present::get()
+        .map_or(DEFAULT_DEADLINE, |present| present.deadline.saturating_duration_since(Instant::now()))
+}
+
+/// Says that the unit of work recorded the refusal that is about to be answered, in an event of its own, so that the
+/// layers record none.
+pub fn refusal_is_recorded() {
+    if let Some(present) = Present::get() {
+        present.refusal_recorded.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The present call, known to everything that runs within its task.
+#[derive(Debug, Clone)]
+pub(crate) struct Present {
+    pub(crate) deadline: Instant,
+    pub(crate) trace: TraceId,
+    refusal_recorded: Arc<AtomicBool>,
+}
+
+tokio::task_local! {
+    static PRESENT: Present;
+}
+
+impl Present {
+    pub(crate) fn new(deadline: Instant, trace: TraceId) -> Self {
+        Self { deadline, trace, refusal_recorded: Arc::default() }
+    }
+
+    pub(crate) fn get() -> Option<Self> {
+        PRESENT.try_with(Clone::clone).ok()
+    }
+
+    pub(crate) fn is_refusal_recorded(&self) -> bool {
+        self.refusal_recorded.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn scope<F: Future>(self, work: F) -> F::Output {
+        PRESENT.scope(self, work).await
+    }
+}

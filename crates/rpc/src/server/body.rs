@@ -1,0 +1,7 @@
+//! Bodies on their way in and out: requests are measured, errors of answers become ours.
+
+mod answer;
+mod guarded;
+
+pub(super) use answer::Answer;
+pub(super) use guarded::Guarded;

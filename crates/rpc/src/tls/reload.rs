@@ -1,0 +1,104 @@
+//! A configuration that follows its files.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwap;
+
+use super::files::Material;
+use super::{TlsError, TlsFiles};
+
+type Build<C> = Box<dyn Fn(&TlsFiles, &Material) -> Result<C, TlsError> + Send + Sync>;
+
+/// A TLS configuration made of files, and made again when they change. Whatever is already connected stays connected.
+pub(crate) struct Reloading<C> {
+    files: TlsFiles,
+    build: Build<C>,
+    current: ArcSwap<C>,
+    /// What was last read, whether it could be used or not, so that one broken set of files is reported once.
+    seen: Mutex<Material>,
+}
+
+impl<C> Reloading<C> {
+    pub(crate) fn load(
+        files: TlsFiles,
+        build: impl Fn(&TlsFiles, &Material) -> Result<C, TlsError> + Send + Sync + 'static,
+    ) -> Result<Self, TlsError> {
+        let material = Material::read(&files)?;
+        let current = ArcSwap::from_pointee(build(&files, &material)?);
+        Ok(Self { files, build: Box::new(build), current, seen: Mutex::new(material) })
+    }
+
+    pub(crate) fn current(&self) -> Arc<C> {
+        self.current.load_full()
+    }
+
+    /// Reads the files again. Broken ones leave the configuration as it is and are reported once. Blocks on the file system.
+    pub(crate) fn refresh(&self) {
+        let material = match Material::read(&self.files) {
+            Ok(material) => material,
+            Err(error) => {
+                tracing::warn!(%error, "certificates cannot be read; the earlier ones stay in use");
+                return;
+            }
+        };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if *seen == material {
+            return;
+        }
+        match (self.build)(&self.files, &material) {
+            Ok(config) => {
+                self.current.store(Arc::new(config));
+                tracing::info!("certificates replaced");
+            }
+            // Half a rotation looks like this, too: the next look finds the rest.
+            Err(error) => {
+                tracing::error!(%error, "new certificates cannot be used; the earlier ones stay in use");
+            }
+        }
+        *seen = material;
+    }
+}
+
+impl<C> std::fmt::Debug for Reloading<C> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Reloading").field("files", &self.files).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use local::certificates::DevCa;
+
+    use super::*;
+    use crate::tls::server_config;
+
+    #[test]
+    fn good_files_are_taken_and_broken_ones_are_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let ca = DevCa::load_or_create(directory.path()).unwrap();
+        let issued = ca.issue("tenant").unwrap();
+        let files =
+            TlsFiles { ca: ca.certificate(), cert: issued.certificate.clone(), key: issued.key.clone() };
+        let config = Reloading::load(files.clone(), server_config).unwrap();
+        let stays = |first: &Arc<_>| {
+            config.refresh();
+            Arc::ptr_eq(first, &config.current())
+        };
+        let first = config.current();
+        assert!(stays(&first), "nothing changed");
+        let whole = std::fs::read(&files.cert).unwrap();
+        std::fs::write(&files.cert, "rubbish").unwrap();
+        assert!(stays(&first), "rubbish");
+        std::fs::remove_file(&files.cert).unwrap();
+        assert!(stays(&first), "missing");
+        // Half a rotation: the new certificate with the old key.
+        let other = ca.issue("mfa").unwrap();
+        std::fs::copy(&other.certificate, &files.cert).unwrap();
+        assert!(stays(&first), "key and certificate differ");
+        std::fs::copy(&other.key, &files.key).unwrap();
+        assert!(!stays(&first), "the other half");
+        let second = config.current();
+        std::fs::write(&files.cert, whole).unwrap();
+        assert!(stays(&second), "half of the way back");
+    }
+}

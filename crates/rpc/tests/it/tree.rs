@@ -1,0 +1,151 @@
+//! RPCs that do what the tests need: each organisation id is a trick.
+
+use std::pin::Pin;
+
+use fault::{Fault, Reason};
+use futures::Stream;
+use proto::events::event_log_service_server::EventLogService;
+use proto::events::{
+    GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, WatchEventsRequest,
+    WatchEventsResponse,
+};
+use proto::tenant::tenant_service_client::TenantServiceClient;
+use proto::tenant::tenant_service_server::TenantService;
+use proto::tenant::{
+    BootstrapRequest, BootstrapResponse, CreateCompanyRequest, CreateCompanyResponse, CreateResellerRequest,
+    CreateResellerResponse, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
+    ListOrganizationsResponse, Organization, UpdateOrganizationRequest, UpdateOrganizationResponse,
+};
+use rpc::PeerChannel;
+use tonic::{Request, Response, Status};
+
+#[derive(Default)]
+pub(crate) struct Tree {
+    /// Another server, for the trick `relay:…`.
+    pub(crate) next: Option<PeerChannel>,
+}
+
+impl Tree {
+    async fn trick(&self, request: Request<GetOrganizationRequest>) -> Result<String, Status> {
+        let caller = rpc::caller(&request).map_err(rpc::into_status)?;
+        let info = rpc::call_info(&request);
+        let has_token = request.metadata().contains_key("authorization");
+        let trick = request.into_inner().organization_id;
+        match trick.as_str() {
+            "caller" => {
+                let user = caller.user.as_ref().map_or("nobody", |user| user.role.as_str());
+                Ok(format!("{} {user} {}", info.peer, if has_token { "token" } else { "no token" }))
+            }
+            "trace" => Ok(info.trace_id),
+            "time" => Ok(rpc::remaining_time().as_millis().to_string()),
+            "missing" => Err(rpc::into_status(Reason::NotFound.into())),
+            "recorded" => {
+                rpc::refusal_is_recorded();
+                Err(rpc::into_status(Reason::NotFound.into()))
+            }
+            "invalid" => Err(rpc::into_status(Fault::field("organization_id", "is not a UUID"))),
+            "internal" => {
+                Err(rpc::into_status(Fault::new(Reason::Internal).with_cause("select * from vault")))
+            }
+            "foreign" => Err(Status::unauthenticated("the vault says no")),
+            "panic" => panic!("the vault is open"),
+            "wait" => std::future::pending().await,
+            _ => self.relay(&trick).await,
+        }
+    }
+
+    /// `relay:TRICK` asks the next server, as the operator's certificate may.
+    async fn relay(&self, trick: &str) -> Result<String, Status> {
+        let (Some(next), Some(trick)) = (&self.next, trick.strip_prefix("relay:")) else {
+            return Ok("plain".to_owned());
+        };
+        let request = crate::support::get(trick, "admin");
+        match TenantServiceClient::new(next.clone()).get_organization(request).await {
+            Ok(response) => Ok(response.into_inner().organization.unwrap().name),
+            Err(status) => Err(rpc::into_status(rpc::fault_from_status(status))),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl TenantService for Tree {
+    async fn bootstrap(&self, _: Request<BootstrapRequest>) -> Result<Response<BootstrapResponse>, Status> {
+        Ok(Response::new(BootstrapResponse::default()))
+    }
+
+    async fn create_reseller(
+        &self,
+        _: Request<CreateResellerRequest>,
+    ) -> Result<Response<CreateResellerResponse>, Status> {
+        Ok(Response::new(CreateResellerResponse::default()))
+    }
+
+    async fn create_company(
+        &self,
+        _: Request<CreateCompanyRequest>,
+    ) -> Result<Response<CreateCompanyResponse>, Status> {
+        Ok(Response::new(CreateCompanyResponse::default()))
+    }
+
+    async fn get_organization(
+        &self,
+        request: Request<GetOrganizationRequest>,
+    ) -> Result<Response<GetOrganizationResponse>, Status> {
+        let name = self.trick(request).await?;
+        let organization = Some(Organization { name, ..Organization::default() });
+        Ok(Response::new(GetOrganizationResponse { organization }))
+    }
+
+    async fn list_organizations(
+        &self,
+        _: Request<ListOrganizationsRequest>,
+    ) -> Result<Response<ListOrganizationsResponse>, Status> {
+        Ok(Response::new(ListOrganizationsResponse::default()))
+    }
+
+    async fn update_organization(
+        &self,
+        _: Request<UpdateOrganizationRequest>,
+    ) -> Result<Response<UpdateOrganizationResponse>, Status> {
+        Ok(Response::new(UpdateOrganizationResponse::default()))
+    }
+}
+
+/// A stream whose end is the request's cursor: `foreign`, `ours`, `panic` or (else) none.
+pub(crate) struct Log;
+
+type Frames = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl EventLogService for Log {
+    type WatchEventsStream = Frames;
+
+    async fn list_events(
+        &self,
+        _: Request<ListEventsRequest>,
+    ) -> Result<Response<ListEventsResponse>, Status> {
+        Ok(Response::new(ListEventsResponse::default()))
+    }
+
+    async fn get_event(&self, _: Request<GetEventRequest>) -> Result<Response<GetEventResponse>, Status> {
+        Ok(Response::new(GetEventResponse::default()))
+    }
+
+    async fn watch_events(&self, request: Request<WatchEventsRequest>) -> Result<Response<Frames>, Status> {
+        let cursor = request.into_inner().cursor;
+        let mut sent = false;
+        let frames = futures::stream::poll_fn(move |_| {
+            use std::task::Poll;
+            if !std::mem::replace(&mut sent, true) {
+                return Poll::Ready(Some(Ok(WatchEventsResponse::default())));
+            }
+            match cursor.as_str() {
+                "foreign" => Poll::Ready(Some(Err(Status::unknown("the vault is gone")))),
+                "ours" => Poll::Ready(Some(Err(rpc::into_status(Reason::CursorOutdated.into())))),
+                "panic" => panic!("the vault is open"),
+                _ => Poll::Pending,
+            }
+        });
+        Ok(Response::new(Box::pin(frames)))
+    }
+}

@@ -1,0 +1,266 @@
+//! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clock::{ManualClock, Timestamp};
+use keyring::Keyring;
+use local::certificates::DevCa;
+use rpc::{PeerChannel, ReflectionMode, TlsFiles};
+use telemetry::LogFormat;
+use tempfile::TempDir;
+
+use crate::TestDatabase;
+use crate::console::Console;
+
+const TRUST_DOMAIN: &str = "countersign.local";
+const ISSUER: &str = "https://countersign.test";
+
+/// When tests begin.
+#[must_use]
+pub fn start_time() -> Timestamp {
+    time::macros::datetime!(2026-03-02 09:00:00 UTC)
+}
+
+/// A running system, stopped when dropped.
+pub struct TestSystem {
+    /// The clock of all three services.
+    pub clock: ManualClock,
+    /// tenant's database.
+    pub tenant_database: TestDatabase,
+    /// identity's database.
+    pub identity_database: TestDatabase,
+    /// mfa's database.
+    pub mfa_database: TestDatabase,
+    /// The console's view, first replica.
+    pub console: Console,
+    /// The operator's view, first replica.
+    pub operator: Console,
+    replicas: Vec<Replica>,
+    directory: TempDir,
+}
+
+/// One of each service.
+struct Replica {
+    addresses: [SocketAddr; 3],
+    tenant: Option<tenant::App>,
+    identity: Option<identity::App>,
+    mfa: Option<mfa::App>,
+}
+
+impl TestSystem {
+    /// One replica of each service.
+    pub async fn start() -> Self {
+        Self::with_replicas(1).await
+    }
+
+    /// Several replicas of each service on the same databases.
+    pub async fn with_replicas(count: usize) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let ca = DevCa::load_or_create(&directory.path().join("certificates")).expect("a CA");
+        for peer in ["tenant", "identity", "mfa", "console", "operator"] {
+            ca.issue(peer).expect("a certificate");
+        }
+        for service in ["tenant", "identity", "mfa"] {
+            Keyring::create(&directory.path().join(service)).expect("keys");
+        }
+        let (tenant_database, identity_database, mfa_database) =
+            (TestDatabase::tenant().await, TestDatabase::identity().await, TestDatabase::mfa().await);
+        let listeners: Vec<[TcpListener; 3]> = (0..count).map(|_| [(); 3].map(|()| reserve())).collect();
+        let address = |listener: &TcpListener| listener.local_addr().expect("an address");
+        let addresses: Vec<[SocketAddr; 3]> = listeners
+            .iter()
+            .map(|three| [address(&three[0]), address(&three[1]), address(&three[2])])
+            .collect();
+        let first = addresses[0];
+        let channels = |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses);
+        let mut system = Self {
+            clock: ManualClock::at(start_time()),
+            console: Console::new(channels("console", &first)),
+            operator: Console::new(channels("operator", &first)),
+            tenant_database,
+            identity_database,
+            mfa_database,
+            replicas: Vec::new(),
+            directory,
+        };
+        let replica = |addresses| Replica { addresses, tenant: None, identity: None, mfa: None };
+        system.replicas = addresses.into_iter().map(replica).collect();
+        for (index, three) in listeners.into_iter().enumerate() {
+            let [tenant, identity, mfa] = three;
+            system.start_tenant(index, tenant).await;
+            system.start_identity(index, identity).await;
+            system.start_mfa(index, mfa).await;
+        }
+        system
+    }
+
+    /// The console's view of a replica.
+    #[must_use]
+    pub fn console_of(&self, replica: usize) -> Console {
+        self.client_of(replica, "console")
+    }
+
+    /// A view of a replica with any peer's certificate: `console`, `operator`, `identity` …
+    #[must_use]
+    pub fn client_of(&self, replica: usize, peer: &str) -> Console {
+        Console::new(channels(self.directory.path(), peer, &self.replicas[replica].addresses))
+    }
+
+    /// Stops one replica's mfa; its port stays taken by nobody.
+    pub async fn stop_mfa(&mut self, replica: usize) {
+        if let Some(app) = self.replicas[replica].mfa.take() {
+            app.shutdown().await;
+        }
+    }
+
+    /// Starts it again on the same port.
+    pub async fn restart_mfa(&mut self, replica: usize) {
+        let listener = rebind(self.replicas[replica].addresses[2]).await;
+        self.start_mfa(replica, listener).await;
+    }
+
+    /// Stops one replica's identity.
+    pub async fn stop_identity(&mut self, replica: usize) {
+        if let Some(app) = self.replicas[replica].identity.take() {
+            app.shutdown().await;
+        }
+    }
+
+    /// Starts it again on the same port.
+    pub async fn restart_identity(&mut self, replica: usize) {
+        let listener = rebind(self.replicas[replica].addresses[1]).await;
+        self.start_identity(replica, listener).await;
+    }
+
+    /// The present time of the services.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        clock::Clock::now(&self.clock)
+    }
+
+    /// Polls, bounded, for something that other processes or tasks do.
+    pub async fn eventually<F: Future<Output = bool>>(&self, what: &str, mut holds: impl FnMut() -> F) {
+        let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(20);
+        while !holds().await {
+            assert!(tokio::time::Instant::now() < deadline, "it does not come to pass that {what}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    async fn start_tenant(&mut self, replica: usize, listener: TcpListener) {
+        let peer = self.certificate("tenant");
+        let config = tenant::Config {
+            listen: self.replicas[replica].addresses[0],
+            database_url: self.tenant_database.service_url(),
+            sequencer_database_url: self.tenant_database.sequencer_url(),
+            keyring_dir: self.path("tenant"),
+            tls_ca: peer.ca,
+            tls_cert: peer.cert,
+            tls_key: peer.key,
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            reflection: ReflectionMode::On,
+            issuer: ISSUER.to_owned(),
+            identity_addr: self.addresses(1),
+            mfa_addr: self.addresses(2),
+            log_format: LogFormat::Text,
+            listener: Some(Arc::new(listener)),
+        };
+        let app = tenant::App::start(config, self.clock.shared()).await.expect("tenant starts");
+        self.replicas[replica].tenant = Some(app);
+    }
+
+    async fn start_identity(&mut self, replica: usize, listener: TcpListener) {
+        let peer = self.certificate("identity");
+        let config = identity::Config {
+            listen: self.replicas[replica].addresses[1],
+            database_url: self.identity_database.service_url(),
+            sequencer_database_url: self.identity_database.sequencer_url(),
+            keyring_dir: self.path("identity"),
+            tls_ca: peer.ca,
+            tls_cert: peer.cert,
+            tls_key: peer.key,
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            reflection: ReflectionMode::On,
+            issuer: ISSUER.to_owned(),
+            tenant_addr: self.addresses(0),
+            mfa_addr: self.addresses(2),
+            sessions: identity::SessionConfig::default(),
+            hashing: identity::HashingConfig::default(),
+            log_format: LogFormat::Text,
+            listener: Some(Arc::new(listener)),
+        };
+        let app = identity::App::start(config, self.clock.shared()).await.expect("identity starts");
+        self.replicas[replica].identity = Some(app);
+    }
+
+    async fn start_mfa(&mut self, replica: usize, listener: TcpListener) {
+        let peer = self.certificate("mfa");
+        let config = mfa::Config {
+            listen: self.replicas[replica].addresses[2],
+            database_url: self.mfa_database.service_url(),
+            sequencer_database_url: self.mfa_database.sequencer_url(),
+            keyring_dir: self.path("mfa"),
+            tls_ca: peer.ca,
+            tls_cert: peer.cert,
+            tls_key: peer.key,
+            trust_domain: TRUST_DOMAIN.to_owned(),
+            reflection: ReflectionMode::On,
+            issuer: ISSUER.to_owned(),
+            tenant_addr: self.addresses(0),
+            identity_addr: self.addresses(1),
+            log_format: LogFormat::Text,
+            listener: Some(Arc::new(listener)),
+        };
+        let app = mfa::App::start(config, self.clock.shared()).await.expect("mfa starts");
+        self.replicas[replica].mfa = Some(app);
+    }
+
+    fn addresses(&self, service: usize) -> Vec<String> {
+        self.replicas.iter().map(|replica| replica.addresses[service].to_string()).collect()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn certificate(&self, peer: &str) -> TlsFiles {
+        certificate(self.directory.path(), peer)
+    }
+}
+
+fn certificate(directory: &Path, peer: &str) -> TlsFiles {
+    let file = |name: String| directory.join("certificates").join(name);
+    TlsFiles {
+        ca: file("ca.crt".to_owned()),
+        cert: file(format!("{peer}.crt")),
+        key: file(format!("{peer}.key")),
+    }
+}
+
+fn channels(directory: &Path, peer: &str, addresses: &[SocketAddr; 3]) -> [PeerChannel; 3] {
+    let tls = certificate(directory, peer);
+    let channel = |service: &str, address: &SocketAddr| {
+        PeerChannel::connect_lazily(vec![address.to_string()], &tls, service).expect("a channel")
+    };
+    [channel("tenant", &addresses[0]), channel("identity", &addresses[1]), channel("mfa", &addresses[2])]
+}
+
+fn reserve() -> TcpListener {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("a listener for tokio");
+    listener
+}
+
+/// The port of a service that has just stopped: connections of its last moments may hold it for a moment.
+async fn rebind(address: SocketAddr) -> TcpListener {
+    for _ in 0..200 {
+        if let Ok(listener) = TcpListener::bind(address) {
+            listener.set_nonblocking(true).expect("a listener for tokio");
+            return listener;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+    }
+    TcpListener::bind(address).expect("the port is free again")
+}

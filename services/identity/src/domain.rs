@@ -1,0 +1,16 @@
+//! States and decisions of users, sign-ins and sessions: pure. Times, ids and randomness come in as values.
+//!
+//! Must not know tokio, PostgreSQL, tonic, prost or a clock.
+
+pub mod authority;
+pub mod evaluation;
+pub mod floors;
+pub mod gate;
+pub mod password;
+pub mod refresh;
+pub mod session;
+pub mod sign_in;
+pub mod user;
+
+/// A point in time, in UTC.
+pub type Timestamp = time::OffsetDateTime;

@@ -1,0 +1,192 @@
+//! The gate: the one decision that lets a session be opened, and the same question asked again at a refresh.
+//!
+//! Asked inside the unit, on locked rows.
+
+use types::AuthSource;
+use wire::{OrganizationState, UserState};
+
+use super::Timestamp;
+use super::evaluation::Basis;
+use super::floors::{Floors, Outdated};
+use super::sign_in::{Refusal, SignIn};
+use super::user::User;
+
+/// What the gate looks at: rows as they are now, locked until the unit ends.
+#[derive(Debug)]
+pub struct Presence<'a> {
+    /// The user.
+    pub user: &'a User,
+    /// Whether the organisation may be used.
+    pub organization_state: OrganizationState,
+    /// The floors of this user.
+    pub floors: &'a Floors,
+}
+
+/// Why no session is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// For good; the log says why.
+    Refused(Refusal),
+    /// Policy changed in the meantime: ask mfa again.
+    PolicyOutdated,
+}
+
+/// Whether the user may be let in on `basis`, which was decided on version `user_version` of the user.
+///
+/// # Errors
+/// What bars them.
+pub fn admit(presence: &Presence<'_>, basis: &Basis, user_version: i64) -> Result<(), Barred> {
+    standing(presence.user, presence.organization_state).map_err(Barred::Refused)?;
+    if presence.user.version != user_version {
+        return Err(Barred::Refused(Refusal::Outdated));
+    }
+    match presence.floors.check(basis) {
+        Ok(()) => Ok(()),
+        Err(Outdated::Generation) => Err(Barred::Refused(Refusal::Outdated)),
+        Err(Outdated::Policy) => Err(Barred::PolicyOutdated),
+    }
+}
+
+/// As [`admit`], for a sign-in under way, which must be open too. Changed policy ends it: its step may be the wrong one now.
+///
+/// # Errors
+/// What bars it.
+pub fn admit_sign_in(
+    presence: &Presence<'_>,
+    sign_in: &SignIn,
+    basis: &Basis,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    if !sign_in.is_open(now) {
+        return Err(Refusal::Outdated);
+    }
+    admit(presence, basis, sign_in.user_version).map_err(|barred| match barred {
+        Barred::Refused(refusal) => refusal,
+        Barred::PolicyOutdated => Refusal::Outdated,
+    })
+}
+
+/// Whether a user of this state, in an organisation of this state, may sign in with a password at all.
+///
+/// # Errors
+/// Why not.
+pub fn standing(user: &User, organization_state: OrganizationState) -> Result<(), Refusal> {
+    usable(user, organization_state)?;
+    if user.auth_source == AuthSource::Local { Ok(()) } else { Err(Refusal::NotLocal) }
+}
+
+/// Whether a user of this state, in an organisation of this state, may use the product at all.
+///
+/// # Errors
+/// Why not.
+pub fn usable(user: &User, organization_state: OrganizationState) -> Result<(), Refusal> {
+    if user.state != UserState::Active {
+        return Err(Refusal::UserNotActive);
+    }
+    if organization_state != OrganizationState::Active {
+        return Err(Refusal::OrganizationNotActive);
+    }
+    Ok(())
+}
+
+/// What the password step alone says against a login: whatever else is wrong is told only to who knows the password.
+///
+/// # Errors
+/// The refusal.
+pub fn password_step(user: Option<&User>, password_matches: bool) -> Result<&User, Refusal> {
+    let user = user.ok_or(Refusal::LoginUnknown)?;
+    if user.auth_source != AuthSource::Local {
+        return Err(Refusal::NotLocal);
+    }
+    if password_matches { Ok(user) } else { Err(Refusal::PasswordWrong) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use time::Duration;
+    use time::macros::datetime;
+    use types::{OrganizationId, Role, SignInId, UserId};
+    use wire::{Client, PolicyVersion};
+
+    use super::super::sign_in::{NextStep, SignInState};
+    use super::*;
+
+    fn user() -> User {
+        let now = datetime!(2026-11-24 12:00 UTC);
+        User {
+            organization_id: OrganizationId::generate(),
+            id: UserId::generate(),
+            login: "ada@example.com".parse().unwrap(),
+            display_name: "Ada".parse().unwrap(),
+            email: "".parse().unwrap(),
+            role: Role::CompanyAdmin,
+            auth_source: AuthSource::Local,
+            state: UserState::Active,
+            version: 7,
+            generation_floor: 2,
+            create_time: now,
+            update_time: now,
+        }
+    }
+
+    fn basis(generation: i64, policy: i64) -> Basis {
+        Basis {
+            generation,
+            policy_version: PolicyVersion(BTreeMap::from([("company".to_owned(), policy)])),
+        }
+    }
+
+    #[test]
+    fn the_gate_opens_only_when_everything_is_as_it_was() {
+        let outdated = Err(Barred::Refused(Refusal::Outdated));
+        let active = OrganizationState::Active;
+        let floors =
+            Floors { generation: 2, policy: PolicyVersion(BTreeMap::from([("company".to_owned(), 5)])) };
+        let external = User { auth_source: AuthSource::External, ..user() };
+        let disabled = User { state: UserState::Inactive, ..user() };
+        let suspended = Err(Barred::Refused(Refusal::OrganizationNotActive));
+        for (name, user, state, basis, version, expected) in [
+            ("as it was", user(), active, basis(2, 5), 7, Ok(())),
+            ("newer than the floors", user(), active, basis(3, 6), 7, Ok(())),
+            ("generation", user(), active, basis(1, 5), 7, outdated),
+            ("policy", user(), active, basis(2, 4), 7, Err(Barred::PolicyOutdated)),
+            ("user changed", user(), active, basis(2, 5), 6, outdated),
+            ("suspended", user(), OrganizationState::Inactive, basis(2, 5), 7, suspended),
+            ("deleted", user(), OrganizationState::Deleted, basis(2, 5), 7, suspended),
+            ("external", external, active, basis(2, 5), 7, Err(Barred::Refused(Refusal::NotLocal))),
+            ("disabled", disabled, active, basis(2, 5), 7, Err(Barred::Refused(Refusal::UserNotActive))),
+        ] {
+            let presence = Presence { user: &user, organization_state: state, floors: &floors };
+            assert_eq!(admit(&presence, &basis, version), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_sign_in_passes_the_gate_once_and_in_time() {
+        let user = user();
+        let now = user.create_time;
+        let floors = Floors::default();
+        let presence =
+            Presence { user: &user, organization_state: OrganizationState::Active, floors: &floors };
+        let sign_in = SignIn {
+            organization_id: user.organization_id,
+            id: SignInId::generate(),
+            user_id: user.id,
+            next_step: NextStep::VerifyMfa,
+            state: SignInState::Open,
+            basis: basis(2, 5),
+            user_version: 7,
+            wrong_codes: 0,
+            create_time: now,
+            expire_time: now + Duration::minutes(10),
+            client: Client::default(),
+        };
+        assert_eq!(admit_sign_in(&presence, &sign_in, &sign_in.basis, now), Ok(()));
+        let finished = SignIn { state: SignInState::Finished, ..sign_in.clone() };
+        assert_eq!(admit_sign_in(&presence, &finished, &sign_in.basis, now), Err(Refusal::Outdated));
+        let late = now + Duration::minutes(10);
+        assert_eq!(admit_sign_in(&presence, &sign_in, &sign_in.basis, late), Err(Refusal::Outdated));
+    }
+}

@@ -1,0 +1,224 @@
+//! A session and the refresh tokens that keep it alive.
+
+use std::fmt;
+
+use time::Duration;
+use types::{OrganizationId, SessionId, UserId};
+
+use super::Timestamp;
+use super::evaluation::{Basis, VerifiedCode};
+
+/// How long sessions and access tokens live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// A session that is not refreshed for this long is over.
+    pub idle: Duration,
+    /// A session is over after this long, whatever happens.
+    pub absolute: Duration,
+    /// How long an access token is valid.
+    pub access_token: Duration,
+    /// How long a sign-in may take.
+    pub sign_in: Duration,
+}
+
+impl Default for Lifetimes {
+    /// One hour idle, 24 hours absolute (NIST SP 800-63B-4 AAL2), 5 minutes for access tokens, 10 for sign-ins.
+    fn default() -> Self {
+        Self {
+            idle: Duration::hours(1),
+            absolute: Duration::hours(24),
+            access_token: Duration::minutes(5),
+            sign_in: Duration::minutes(10),
+        }
+    }
+}
+
+/// How somebody was authenticated (RFC 8176).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Methods {
+    /// By the password alone.
+    Password,
+    /// By password and one-time code.
+    PasswordAndCode,
+}
+
+impl Methods {
+    /// The values of the claim `amr`.
+    #[must_use]
+    pub fn amr(self) -> Vec<String> {
+        let words: &[&str] = match self {
+            Self::Password => &["pwd"],
+            Self::PasswordAndCode => &["pwd", "otp", "mfa"],
+        };
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    /// Whether a second factor was among them.
+    #[must_use]
+    pub fn has_mfa(self) -> bool {
+        self == Self::PasswordAndCode
+    }
+
+    /// Reads the values back.
+    #[must_use]
+    pub fn from_amr(amr: &[String]) -> Option<Self> {
+        [Self::Password, Self::PasswordAndCode].into_iter().find(|methods| methods.amr() == amr)
+    }
+}
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EndCause {
+    /// The user or an administrator revoked it.
+    Revoked,
+    /// A spent refresh token was used again.
+    RefreshTokenReused,
+    /// The user's second factor was reset, disabled or replaced.
+    FactorChanged,
+    /// Policy demands MFA, and the session lacks it.
+    MfaRequired,
+}
+
+impl EndCause {
+    /// Every cause.
+    pub const ALL: [Self; 4] = [Self::Revoked, Self::RefreshTokenReused, Self::FactorChanged, Self::MfaRequired];
+
+    /// The form in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Revoked => "revoked",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::FactorChanged => "factor_changed",
+            Self::MfaRequired => "mfa_required",
+        }
+    }
+}
+
+impl fmt::Display for EndCause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Session {
+    /// The user's organisation.
+    pub organization_id: OrganizationId,
+    /// The session.
+    pub id: SessionId,
+    /// Whose it is.
+    pub user_id: UserId,
+    /// When it was opened.
+    pub create_time: Timestamp,
+    /// When the user was authenticated (claim `auth_time`); never renewed.
+    pub auth_time: Timestamp,
+    /// How.
+    pub methods: Methods,
+    /// When the second factor was last proved.
+    pub mfa_time: Option<Timestamp>,
+    /// What it was last decided on.
+    pub basis: Basis,
+    /// The user's version when it was opened.
+    pub user_version: i64,
+    /// When it is over unless it is refreshed before.
+    pub idle_expire_time: Timestamp,
+    /// When it is over, whatever happens.
+    pub expire_time: Timestamp,
+    /// Set when it was ended.
+    pub ended: Option<EndCause>,
+}
+
+impl Session {
+    /// Whether the session lives at `now`.
+    #[must_use]
+    pub fn is_live(&self, now: Timestamp) -> bool {
+        self.ended.is_none() && now < self.idle_expire_time && now < self.expire_time
+    }
+
+    /// When an access token made at `now` expires: never after the session.
+    #[must_use]
+    pub fn access_token_expiry(&self, now: Timestamp, lifetimes: &Lifetimes) -> Timestamp {
+        (now + lifetimes.access_token).min(self.expire_time)
+    }
+
+    /// The session kept alive by a refresh at `now`, decided on `basis`. Times of authentication stay as they are.
+    #[must_use]
+    pub fn refreshed(self, basis: Basis, now: Timestamp, lifetimes: &Lifetimes) -> Self {
+        let idle_expire_time = (now + lifetimes.idle).min(self.expire_time);
+        Self { basis, idle_expire_time, ..self }
+    }
+
+    /// The session with its second factor proved again, or for the first time.
+    #[must_use]
+    pub fn stepped_up(self, basis: Basis, code: VerifiedCode) -> Self {
+        Self { basis, methods: Methods::PasswordAndCode, mfa_time: Some(code.verify_time), ..self }
+    }
+}
+
+/// Whether a refresh token may still be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// The one valid token of its session.
+    Current,
+    /// Used before: to see it again means that somebody has a copy.
+    Spent,
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+    use wire::PolicyVersion;
+
+    use super::*;
+
+    fn session() -> Session {
+        let now = datetime!(2026-11-24 12:00 UTC);
+        let lifetimes = Lifetimes::default();
+        Session {
+            organization_id: OrganizationId::generate(),
+            id: SessionId::generate(),
+            user_id: UserId::generate(),
+            create_time: now,
+            auth_time: now,
+            methods: Methods::Password,
+            mfa_time: None,
+            basis: Basis { generation: 0, policy_version: PolicyVersion::default() },
+            user_version: 1,
+            idle_expire_time: now + lifetimes.idle,
+            expire_time: now + lifetimes.absolute,
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn a_session_ends_when_idle_when_old_and_when_told() {
+        let session = session();
+        let start = session.create_time;
+        assert!(session.is_live(start + Duration::minutes(59)));
+        assert!(!session.is_live(start + Duration::minutes(60)));
+        let kept = Session { idle_expire_time: start + Duration::days(2), ..session.clone() };
+        assert!(!kept.is_live(start + Duration::hours(24)));
+        assert!(!Session { ended: Some(EndCause::Revoked), ..session }.is_live(start));
+    }
+
+    #[test]
+    fn refreshing_never_outlives_the_session_nor_renews_authentication() {
+        let lifetimes = Lifetimes::default();
+        let session = session();
+        let late = session.create_time + Duration::hours(24) - Duration::minutes(2);
+        let refreshed = session.clone().refreshed(session.basis.clone(), late, &lifetimes);
+        assert_eq!(refreshed.idle_expire_time, session.expire_time);
+        assert_eq!(refreshed.access_token_expiry(late, &lifetimes), session.expire_time);
+        assert_eq!((refreshed.auth_time, refreshed.mfa_time), (session.auth_time, None));
+    }
+
+    #[test]
+    fn methods_and_causes_read_back() {
+        for methods in [Methods::Password, Methods::PasswordAndCode] {
+            assert_eq!(Methods::from_amr(&methods.amr()), Some(methods));
+        }
+        assert_eq!(Methods::from_amr(&["otp".to_owned()]), None);
+    }
+}

@@ -1,0 +1,155 @@
+//! One use case a file: draws time, ids and randomness, asks the peers, opens the unit of work.
+//!
+//! Must not know tonic, prost or SQL text.
+
+mod access_tokens;
+mod authenticate;
+mod begin_sign_in;
+mod bootstrap;
+mod create_user;
+mod enroll_mfa;
+mod expire;
+mod find_organization;
+mod floor_sessions;
+mod get_user;
+mod list_users;
+mod open_session;
+mod password_pool;
+mod record_refusal;
+mod refresh_session;
+mod refuse_sign_in;
+mod resolve_user;
+mod revoke_session;
+mod start_sign_in;
+mod step_up;
+mod verify_mfa;
+
+use std::sync::Arc;
+
+use access::SignedIn;
+use clock::{SharedClock, Timestamp};
+use eventlog::{Act, Dependents};
+use keyring::Keyring;
+use rpc::CallInfo;
+use store::Store;
+use types::{OrganizationPath, RequestId};
+use wire::Client;
+
+use crate::domain::session::{Lifetimes, Session};
+use crate::domain::user::User;
+use crate::peers::mfa::Mfa;
+use crate::peers::tenant::Tenant;
+
+pub use access_tokens::{AccessToken, AccessTokens};
+pub use bootstrap::{Bootstrap, Bootstrapped};
+pub use create_user::{CreateUser, NewUser};
+pub use enroll_mfa::{AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment};
+pub use floor_sessions::{FloorChange, apply as apply_floor_change};
+pub use list_users::{ListUsers, UserPage};
+pub use open_session::OpenedSession;
+pub use password_pool::{PasswordPool, PoolSize, Verdict};
+pub use refresh_session::RefreshSession;
+pub use start_sign_in::{StartSignIn, StartedSignIn};
+pub use step_up::StepUp;
+pub use verify_mfa::VerifyMfa;
+
+/// What the use cases work with.
+pub struct Parts {
+    /// identity's database.
+    pub store: Store,
+    /// The time.
+    pub clock: SharedClock,
+    /// Seals signing keys, authenticates page tokens.
+    pub keyring: Arc<Keyring>,
+    /// Hashes passwords.
+    pub passwords: PasswordPool,
+    /// Makes and verifies access tokens.
+    pub tokens: AccessTokens,
+    /// The second factor.
+    pub mfa: Arc<dyn Mfa>,
+    /// The tree of organisations.
+    pub tenant: Arc<dyn Tenant>,
+    /// Who must have applied what is answered as in force.
+    pub dependents: Dependents,
+    /// How long sessions and tokens live.
+    pub lifetimes: Lifetimes,
+}
+
+/// identity's use cases. Clones share everything.
+///
+/// Unless one says otherwise: nothing is changed when a call fails; a cancelled call either changed everything it
+/// would have or nothing; whatever is asked of an unreachable peer or database is UNAVAILABLE.
+#[derive(Clone)]
+pub struct Identity {
+    parts: Arc<Parts>,
+}
+
+impl Identity {
+    /// The use cases over their parts.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self { parts: Arc::new(parts) }
+    }
+}
+
+impl std::ops::Deref for Identity {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
+
+/// Where a command comes from.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The call.
+    pub call: CallInfo,
+    /// Where the person is, as the peer said.
+    pub client: Client,
+    /// The caller's own id of the command.
+    pub request_id: Option<RequestId>,
+}
+
+impl Origin {
+    /// The act of somebody who is not signed in yet.
+    fn anonymous(&self, now: Timestamp) -> Act {
+        let mut act = Act::anonymous(&self.call, self.client.clone(), now);
+        act.request_id = self.request_id;
+        act
+    }
+
+    /// The act of a signed-in user.
+    fn by_user(&self, user: &SignedIn, now: Timestamp) -> Act {
+        let mut act = Act::by_user(user, &self.call, now);
+        act.client = self.client.clone();
+        act.request_id = self.request_id;
+        act
+    }
+
+    /// The act of whoever holds the operator's certificate.
+    fn by_operator(&self, now: Timestamp) -> Act {
+        let mut act = Act::by_operator(&self.call, now);
+        act.request_id = self.request_id;
+        act
+    }
+}
+
+/// A user as the bearer of a session.
+fn signed_in(user: &User, path: &OrganizationPath, session: &Session) -> SignedIn {
+    SignedIn {
+        user_id: user.id,
+        path: path.clone(),
+        login: user.login.clone(),
+        role: user.role,
+        session_id: session.id,
+        amr: session.methods.amr(),
+        auth_time: session.auth_time,
+        mfa_time: session.mfa_time,
+    }
+}
+
+/// The operating system gives no randomness: nothing may be made then.
+fn no_randomness(error: impl std::error::Error + Send + Sync + 'static) -> fault::Fault {
+    fault::Fault::new(fault::Reason::Internal).with_cause(error)
+}

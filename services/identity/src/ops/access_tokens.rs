@@ -1,0 +1,197 @@
+//! Access tokens: the signing key, made at first need and sealed, and what is signed with it.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use access::{Claims, TokenSigner, TokenVerifier, Unverified};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use clock::SharedClock;
+use eventlog::Act;
+use fault::{Fault, Outcome, Reason};
+use keyring::{Binding, Keyring};
+use store::{Recorded, Store, Unit};
+use types::{OrganizationPath, ServiceName};
+use uuid::Uuid;
+
+use crate::domain::Timestamp;
+use crate::domain::session::{Lifetimes, Session};
+use crate::domain::user::User;
+use crate::store::signing_keys::{self, StoredKey};
+use crate::store::events;
+
+/// A signed access token.
+pub struct AccessToken {
+    /// The JWT.
+    pub text: String,
+    /// When it expires.
+    pub expire_time: Timestamp,
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AccessToken").field("expire_time", &self.expire_time).finish_non_exhaustive()
+    }
+}
+
+/// Signs and verifies access tokens with the keys of the database.
+pub struct AccessTokens {
+    store: Store,
+    clock: SharedClock,
+    keyring: Arc<Keyring>,
+    issuer: String,
+    verifier: TokenVerifier,
+    signer: RwLock<Option<Arc<TokenSigner>>>,
+}
+
+impl AccessTokens {
+    /// Keys are loaded when they are needed. There is none before the first user: the first key is made when it is
+    /// needed, so that its event has an organisation to belong to.
+    #[must_use]
+    pub fn new(store: Store, clock: SharedClock, keyring: Arc<Keyring>, issuer: String) -> Self {
+        let verifier = TokenVerifier::new(issuer.clone(), Arc::clone(&clock));
+        Self { store, clock, keyring, issuer, verifier, signer: RwLock::default() }
+    }
+
+    /// A token for a session, handed to `peer`. The first one ever makes the key, in the name of the user's provider.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE; INTERNAL.
+    pub async fn issue(
+        &self,
+        session: &Session,
+        user: &User,
+        path: &OrganizationPath,
+        peer: &str,
+        lifetimes: &Lifetimes,
+    ) -> Outcome<AccessToken> {
+        let now = self.clock.now();
+        let expire_time = session.access_token_expiry(now, lifetimes);
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            sub: user.id.to_string(),
+            aud: access::AUDIENCE.to_owned(),
+            exp: expire_time.unix_timestamp(),
+            iat: now.unix_timestamp(),
+            jti: Uuid::now_v7().to_string(),
+            client_id: peer.to_owned(),
+            auth_time: session.auth_time.unix_timestamp(),
+            amr: session.methods.amr(),
+            sid: session.id.to_string(),
+            org: session.organization_id.to_string(),
+            role: user.role.to_string(),
+        };
+        let signer = self.signer(&OrganizationPath::root(path.provider_id())).await?;
+        Ok(AccessToken { text: signer.sign(&claims)?, expire_time })
+    }
+
+    /// What a token of ours says; none for anything else. Whether its session lives is another question.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE.
+    pub async fn verify(&self, token: &str) -> Outcome<Option<Claims>> {
+        match self.verifier.verify(token) {
+            Ok(claims) => Ok(Some(claims)),
+            Err(Unverified::Invalid) => Ok(None),
+            Err(Unverified::UnknownKey) => {
+                // Another replica may have made it a moment ago.
+                self.reload().await?;
+                Ok(self.verifier.verify(token).ok())
+            }
+        }
+    }
+
+    /// The public keys as a JWK Set, from the database: another replica may have made one a moment ago.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE.
+    pub async fn jwks(&self) -> Outcome<String> {
+        Ok(jwks(&signing_keys::all(&self.store).await?))
+    }
+
+    /// The signer, made if there is no key yet.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE; CORRUPT; INTERNAL.
+    pub async fn signer(&self, provider: &OrganizationPath) -> Outcome<Arc<TokenSigner>> {
+        if let Some(signer) = self.present_signer() {
+            return Ok(signer);
+        }
+        self.reload().await?;
+        if self.present_signer().is_none() {
+            self.create(provider).await?;
+            self.reload().await?;
+        }
+        self.present_signer().ok_or_else(|| Fault::new(Reason::Internal).with_cause("no signing key"))
+    }
+
+    fn present_signer(&self) -> Option<Arc<TokenSigner>> {
+        self.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes over the keys of the database.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE; CORRUPT when the signing key does not open with this keyring: an alarm.
+    pub async fn reload(&self) -> Outcome<()> {
+        let keys = signing_keys::all(&self.store).await?;
+        self.verifier.replace_keys(&jwks(&keys)).map_err(corrupt)?;
+        let signer = match keys.first() {
+            Some(key) => {
+                let private = self.keyring.open(&binding(&key.key_id), &key.sealed).map_err(corrupt)?;
+                Some(Arc::new(TokenSigner::new(key.key_id.as_str(), &private).map_err(corrupt)?))
+            }
+            None => None,
+        };
+        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = signer;
+        Ok(())
+    }
+
+    async fn create(&self, provider: &OrganizationPath) -> Outcome<()> {
+        let now = self.clock.now();
+        let key_id = Uuid::now_v7().to_string();
+        let private = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(super::no_randomness)?;
+        let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(corrupt)?;
+        let sealed =
+            self.keyring.seal(&binding(&key_id), private.as_ref()).map_err(super::no_randomness)?;
+        let key =
+            StoredKey { key_id, sealed, public_key: pair.public_key().as_ref().to_vec(), create_time: now };
+        let creation =
+            Creation { act: Act::by_service(ServiceName::Identity, now), provider: provider.clone(), key };
+        let created = self
+            .store
+            .unit("create_signing_key", creation, |unit, creation| Box::pin(create(unit, creation)))
+            .await;
+        match created {
+            // Another replica was first: its key is as good.
+            Err(fault) if fault.reason() == Reason::AlreadyBootstrapped => Ok(()),
+            other => other,
+        }
+    }
+}
+
+struct Creation {
+    act: Act,
+    provider: OrganizationPath,
+    key: StoredKey,
+}
+
+async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<()>> {
+    if signing_keys::lock(unit).await? {
+        return Err(Reason::AlreadyBootstrapped.into());
+    }
+    signing_keys::insert(unit, &creation.key).await?;
+    let draft = events::signing_key_created(&creation.act, &creation.provider, &creation.key.key_id);
+    Ok(unit.record(draft).with(()))
+}
+
+fn jwks(keys: &[StoredKey]) -> String {
+    access::jwks_json(keys.iter().map(|key| (key.key_id.as_str(), key.public_key.as_slice())))
+}
+
+fn binding(key_id: &str) -> Binding<'_> {
+    Binding { service: "identity", table: "signing_key", row: key_id, user: "", purpose: "sign access tokens" }
+}
+
+fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
+    Fault::new(Reason::Corrupt).with_cause(error)
+}

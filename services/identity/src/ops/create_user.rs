@@ -1,0 +1,167 @@
+//! Creating a user.
+
+use access::{SignedIn, within_reach};
+use clock::Timestamp;
+use eventlog::request_record::{self, Key};
+use fault::{Fault, Outcome, Reason};
+use proto::identity::CreateUserResponse;
+use store::{Recorded, StoreError, Unit};
+use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, Password, Role, UserId};
+use wire::{OrganizationFacts, OrganizationState, UserState};
+
+use super::{Identity, Origin};
+use crate::domain::authority::{self, Denied};
+use crate::domain::password;
+use crate::domain::user::{Email, User, UserWithHash};
+use crate::store::{answers, events, organizations, reason_of, users};
+
+/// A user to be.
+#[derive(Debug, Clone)]
+pub struct NewUser {
+    /// Where.
+    pub organization_id: OrganizationId,
+    /// The login.
+    pub login: Login,
+    /// The name to show.
+    pub display_name: DisplayName,
+    /// Where mail reaches the user.
+    pub email: Email,
+    /// The role.
+    pub role: Role,
+    /// Who checks the password.
+    pub auth_source: AuthSource,
+    /// For local users.
+    pub password: Option<Password>,
+    /// Whether MFA is enforced for this user from the start.
+    pub enforce_mfa: bool,
+}
+
+/// The command.
+#[derive(Debug)]
+pub struct CreateUser {
+    /// Who creates.
+    pub caller: SignedIn,
+    /// Who is created.
+    pub new: NewUser,
+    /// The caller's id of the command, with the fingerprint of what it asks for.
+    pub key: Option<Key>,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+struct Creation {
+    caller: SignedIn,
+    user: UserWithHash,
+    enforce_mfa: bool,
+    organization: OrganizationFacts,
+    key: Option<Key>,
+    origin: Origin,
+    now: Timestamp,
+}
+
+impl Identity {
+    /// Creates a user. With `enforce_mfa` it is in force when this answers.
+    ///
+    /// # Errors
+    /// INVALID_ARGUMENT, NOT_FOUND, ROLE_NOT_ALLOWED, TARGET_OUTRANKS_ACTOR, ORGANIZATION_NOT_ACTIVE, REALM_NOT_OWNED,
+    /// PASSWORD_NOT_ACCEPTABLE, USER_NOT_LOCAL, LOGIN_TAKEN, REQUEST_ID_REUSED, OVERLOADED; NOT_YET_IN_FORCE: the user
+    /// exists, a retry waits again.
+    pub async fn create_user(&self, command: CreateUser) -> Outcome<CreateUserResponse> {
+        let CreateUser { caller, new, key, origin } = command;
+        let organization = self.tenant.resolve_organization(new.organization_id).await?;
+        within_reach(&caller, &organization.path)?;
+        check(&caller, &new, &organization)?;
+        let now = self.clock.now();
+        let password_hash = match new.password.clone() {
+            Some(password) => Some(self.passwords.hash(password).await?),
+            None => None,
+        };
+        let enforce_mfa = new.enforce_mfa;
+        let user = UserWithHash { user: first_version(new, now), password_hash };
+        let creation = Creation { caller, user, enforce_mfa, organization, key, origin, now };
+        let outcome = self
+            .store
+            .unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation)))
+            .await;
+        let (event_id, answer) = request_record::answer(outcome)?;
+        if enforce_mfa {
+            self.dependents.await_in_force(event_id).await?;
+        }
+        Ok(answer)
+    }
+}
+
+/// What the caller may not ask for, on tenant's own data.
+fn check(caller: &SignedIn, new: &NewUser, organization: &OrganizationFacts) -> Outcome<()> {
+    if !authority::belongs(new.role, organization.kind()) {
+        return Err(Fault::field("role", "does not belong into an organisation of this kind"));
+    }
+    authority::may_create(caller.role, new.role).map_err(|denied| match denied {
+        Denied::Role => Reason::RoleNotAllowed,
+        Denied::Outranks => Reason::TargetOutranksActor,
+    })?;
+    if organization.state != OrganizationState::Active {
+        return Err(Reason::OrganizationNotActive.into());
+    }
+    check_login_and_password(new, organization)
+}
+
+/// Realm, password and what goes with the authentication source.
+pub(super) fn check_login_and_password(new: &NewUser, organization: &OrganizationFacts) -> Outcome<()> {
+    if !organization.realms.contains(new.login.realm()) {
+        return Err(Reason::RealmNotOwned.into());
+    }
+    match (new.auth_source, &new.password) {
+        (AuthSource::Local, Some(password)) => {
+            password::check(password, &new.login).map_err(|unacceptable| {
+                Fault::new(Reason::PasswordNotAcceptable).with_field("password", unacceptable.to_string())
+            })
+        }
+        (AuthSource::Local, None) => Err(Fault::field("password", "is required for a local user")),
+        (AuthSource::External, Some(_)) => {
+            Err(Fault::field("password", "must be empty for an external user"))
+        }
+        (AuthSource::External, None) if new.enforce_mfa => Err(Reason::UserNotLocal.into()),
+        (AuthSource::External, None) => Ok(()),
+    }
+}
+
+/// The user as it is stored first. Draws the id.
+pub(super) fn first_version(new: NewUser, now: Timestamp) -> User {
+    User {
+        organization_id: new.organization_id,
+        id: UserId::generate(),
+        login: new.login,
+        display_name: new.display_name,
+        email: new.email,
+        role: new.role,
+        auth_source: new.auth_source,
+        state: UserState::Active,
+        version: 1,
+        generation_floor: 0,
+        create_time: now,
+        update_time: now,
+    }
+}
+
+async fn create(
+    unit: &mut Unit<'_>,
+    creation: &Creation,
+) -> Outcome<Recorded<(EventId, CreateUserResponse)>> {
+    let key = creation.key.as_ref();
+    request_record::lookup(unit, key, creation.now).await?;
+    organizations::project(unit, &creation.organization).await?;
+    users::insert(unit, &creation.user).await.map_err(taken)?;
+    let act = creation.origin.by_user(&creation.caller, creation.now);
+    let facts = creation.user.user.facts(&creation.organization.path);
+    let draft = events::user_created(&act, &facts, creation.enforce_mfa);
+    let (event_id, answer) = (draft.event_id(), answers::user_created(&creation.user.user));
+    let receipt = unit.record(draft);
+    request_record::insert(unit, key, event_id, &answer, creation.now).await?;
+    Ok(receipt.with((event_id, answer)))
+}
+
+/// A violated constraint that has a reason of its own.
+pub(super) fn taken(error: StoreError) -> Fault {
+    reason_of(&error).map_or_else(|| Fault::from(error), Fault::from)
+}

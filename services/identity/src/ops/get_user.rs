@@ -1,0 +1,33 @@
+//! Reading one user.
+
+use access::{SignedIn, within_reach};
+use fault::{Outcome, Reason};
+use types::UserId;
+
+use super::Identity;
+use crate::domain::authority;
+use crate::domain::user::User;
+use crate::store::users;
+
+impl Identity {
+    /// A user: oneself, or one of the caller's branch.
+    ///
+    /// # Errors
+    /// NOT_FOUND, for foreign users as for none; DEPENDENCY_UNAVAILABLE.
+    pub async fn get_user(&self, caller: &SignedIn, id: UserId) -> Outcome<User> {
+        let found = users::find(&self.store, id).await?.map(|(user, _)| user);
+        match found {
+            Some(user) if user.id == caller.user_id => Ok(user),
+            _ if !authority::reads_others(caller.role) => Err(Reason::NotFound.into()),
+            found => {
+                // Asked for a user that does not exist, too: who probes learns nothing from time or a tenant that is down.
+                let organization =
+                    found.as_ref().map_or(caller.organization_id(), |user| user.organization_id);
+                let organization = self.tenant.resolve_organization(organization).await?;
+                let user = found.ok_or(Reason::NotFound)?;
+                within_reach(caller, &organization.path)?;
+                Ok(user)
+            }
+        }
+    }
+}

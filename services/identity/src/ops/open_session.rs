@@ -1,0 +1,196 @@
+//! Opening a session: the only function in which one comes into being.
+
+use clock::Timestamp;
+use fault::{Outcome, Reason};
+use keyring::digest::token_hash;
+use store::{Recorded, Unit};
+use types::{OrganizationId, OrganizationPath, SessionId, SignInId, Token, UserId};
+
+use super::{AccessToken, Identity, Origin, no_randomness, signed_in};
+use crate::domain::evaluation::Passage;
+use crate::domain::floors::{self, Floors};
+use crate::domain::gate::{self, Barred, Presence};
+use crate::domain::password::StoredHash;
+use crate::domain::session::{Lifetimes, Methods, Session};
+use crate::domain::sign_in::{Refusal, SignIn, SignInState, Step};
+use crate::domain::user::User;
+use crate::store::users::Locked;
+use crate::store::{events, sessions, sign_ins, users};
+
+/// A session as it is handed to the client.
+#[derive(Debug)]
+pub struct OpenedSession {
+    /// The session's id.
+    pub session_id: SessionId,
+    /// Its first access token.
+    pub access_token: AccessToken,
+    /// Single use.
+    pub refresh_token: Token,
+}
+
+/// What leads to the session.
+pub(super) enum Source {
+    /// The password step alone; the hash is replaced where today's parameters are higher.
+    Password { sign_in_id: SignInId, user_version: i64, upgrade: Option<(StoredHash, StoredHash)> },
+    /// A sign-in whose last step was just done.
+    SignIn(SignInId),
+}
+
+/// Everything a session is opened with, drawn before the unit.
+pub(super) struct Opening {
+    pub(super) origin: Origin,
+    pub(super) organization_id: OrganizationId,
+    pub(super) user_id: UserId,
+    pub(super) source: Source,
+    pub(super) passage: Passage,
+}
+
+struct Drawn {
+    opening: Opening,
+    now: Timestamp,
+    session_id: SessionId,
+    refresh_token: Token,
+    lifetimes: Lifetimes,
+}
+
+enum Opened {
+    Session { session: Session, user: User, path: OrganizationPath },
+    Refused,
+}
+
+impl Identity {
+    /// Opens a session on a passage, if the gate lets it through. Committed before it is answered.
+    ///
+    /// # Errors
+    /// SIGN_IN_REFUSED (recorded); GENERATION_OUTDATED when policy changed since the passage was decided and the password
+    /// step has to be decided again; DEPENDENCY_UNAVAILABLE.
+    pub(super) async fn open_session(&self, opening: Opening) -> Outcome<OpenedSession> {
+        let peer = opening.origin.call.peer.clone();
+        let refresh_token = Token::generate().map_err(no_randomness)?;
+        let drawn = Drawn {
+            opening,
+            now: self.clock.now(),
+            session_id: SessionId::generate(),
+            refresh_token: refresh_token.clone(),
+            lifetimes: self.lifetimes,
+        };
+        let opened =
+            self.store.unit("open_session", drawn, |unit, drawn| Box::pin(open(unit, drawn))).await?;
+        match opened {
+            Opened::Session { session, user, path } => {
+                let access_token =
+                    self.tokens.issue(&session, &user, &path, &peer, &self.lifetimes).await?;
+                Ok(OpenedSession { session_id: session.id, access_token, refresh_token })
+            }
+            Opened::Refused => Err(Reason::SignInRefused.into()),
+        }
+    }
+}
+
+async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Opened>> {
+    let opening = &drawn.opening;
+    let locked = users::lock(unit, opening.organization_id, opening.user_id).await?;
+    let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
+    let user = &locked.user.user;
+    let sign_in = match &opening.source {
+        Source::Password { .. } => None,
+        Source::SignIn(id) => {
+            let sign_in = sign_ins::lock(unit, opening.organization_id, *id).await?;
+            Some(sign_in.filter(|sign_in| sign_in.user_id == user.id).ok_or(Reason::SignInRefused)?)
+        }
+    };
+    let targets = floors::targets(&locked.organization.path, user.id);
+    let floors =
+        Floors { generation: user.generation_floor, policy: crate::store::floors::hold(unit, &targets).await? };
+    let presence = Presence { user, organization_state: locked.organization.state, floors: &floors };
+    let basis = opening.passage.basis();
+    let admitted = match (&opening.source, &sign_in) {
+        (_, Some(sign_in)) => gate::admit_sign_in(&presence, sign_in, basis, drawn.now),
+        (Source::Password { user_version, .. }, None) => {
+            match gate::admit(&presence, basis, *user_version) {
+                Ok(()) => Ok(()),
+                Err(Barred::Refused(refusal)) => Err(refusal),
+                Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
+            }
+        }
+        (Source::SignIn(_), None) => Err(Refusal::Outdated),
+    };
+    match admitted {
+        Ok(()) => enter(unit, drawn, locked, sign_in).await,
+        Err(refusal) => refuse(unit, drawn, &locked, sign_in.as_ref(), refusal).await,
+    }
+}
+
+async fn enter(
+    unit: &mut Unit<'_>,
+    drawn: &Drawn,
+    locked: Locked,
+    sign_in: Option<SignIn>,
+) -> Outcome<Recorded<Opened>> {
+    let Locked { user, organization } = locked;
+    let (opening, now) = (&drawn.opening, drawn.now);
+    let expire_time = now + drawn.lifetimes.absolute;
+    let mfa_time = opening.passage.mfa_time();
+    let session = Session {
+        organization_id: opening.organization_id,
+        id: drawn.session_id,
+        user_id: opening.user_id,
+        create_time: now,
+        auth_time: sign_in.as_ref().map_or(now, |sign_in| sign_in.create_time),
+        methods: if mfa_time.is_some() { Methods::PasswordAndCode } else { Methods::Password },
+        mfa_time,
+        basis: opening.passage.basis().clone(),
+        user_version: user.user.version,
+        idle_expire_time: (now + drawn.lifetimes.idle).min(expire_time),
+        expire_time,
+        ended: None,
+    };
+    sessions::insert(unit, &session).await?;
+    sessions::insert_token(unit, &session, token_hash(&drawn.refresh_token), now).await?;
+    let sign_in_id = match (&opening.source, &sign_in) {
+        (Source::SignIn(id), sign_in) => {
+            if let Some(sign_in) = sign_in {
+                sign_ins::update(unit, sign_in, SignInState::Finished, sign_in.wrong_codes).await?;
+            }
+            *id
+        }
+        (Source::Password { sign_in_id, upgrade, .. }, _) => {
+            if let Some((old, new)) = upgrade {
+                users::upgrade_password_hash(unit, &user.user, old, new).await?;
+            }
+            *sign_in_id
+        }
+    };
+    let actor = signed_in(&user.user, &organization.path, &session);
+    let act = opening.origin.by_user(&actor, now);
+    let receipt = unit.record(events::sign_in_completed(&act, &organization.path, sign_in_id, &session));
+    Ok(receipt.with(Opened::Session { session, user: user.user, path: organization.path }))
+}
+
+async fn refuse(
+    unit: &mut Unit<'_>,
+    drawn: &Drawn,
+    locked: &Locked,
+    sign_in: Option<&SignIn>,
+    refusal: Refusal,
+) -> Outcome<Recorded<Opened>> {
+    let step = match sign_in {
+        Some(sign_in) => {
+            if sign_in.state == SignInState::Open {
+                sign_ins::update(unit, sign_in, SignInState::Dead, sign_in.wrong_codes).await?;
+            }
+            Step::Next(sign_in.next_step)
+        }
+        None => Step::Password,
+    };
+    let act = drawn.opening.origin.anonymous(drawn.now);
+    let draft = events::sign_in_refused(
+        &act,
+        &locked.organization.path,
+        Some(drawn.opening.user_id),
+        sign_in.map(|sign_in| sign_in.id),
+        step,
+        refusal,
+    );
+    Ok(unit.record(draft).with(Opened::Refused))
+}

@@ -1,0 +1,10 @@
+//! The wire: requests become commands of domain types, answers are rendered. Must not know SQL.
+
+mod fields;
+mod session_service;
+mod sign_in_service;
+mod user_service;
+
+pub use session_service::Sessions;
+pub use sign_in_service::SignIns;
+pub use user_service::{Facts, Users};

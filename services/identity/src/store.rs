@@ -1,0 +1,36 @@
+//! SQL and row mapping of identity's tables: one statement a function. Also the drafts of identity's events.
+//!
+//! Must not know tonic or `ops`, and decides nothing.
+
+pub mod answers;
+pub mod events;
+pub mod expiry;
+pub mod floors;
+pub mod organizations;
+pub mod read;
+pub mod sessions;
+pub mod sign_ins;
+pub mod signing_keys;
+pub mod users;
+
+mod embedded {
+    refinery::embed_migrations!("migrations");
+}
+
+/// identity's own migrations; the event log's come before them.
+#[must_use]
+pub fn migrations() -> store::MigrationSet {
+    store::MigrationSet {
+        history_table: "migration_identity",
+        migrations: embedded::migrations::runner().get_migrations().clone(),
+    }
+}
+
+/// The reason of a violated constraint, by its name; `None` when it is our defect.
+#[must_use]
+pub fn reason_of(error: &store::StoreError) -> Option<fault::Reason> {
+    match error.constraint()? {
+        "user_account_login_key" => Some(fault::Reason::LoginTaken),
+        _ => None,
+    }
+}

@@ -1,0 +1,36 @@
+//! Answers as they are kept under a caller's request id, and given.
+
+use proto::common;
+use proto::identity::{CreateUserResponse, User as WireUser};
+use wire::{UserState, auth_source_to_wire, role_to_wire, timestamp_to_wire};
+
+use crate::domain::user::User;
+
+/// The answer to the creation of a user.
+#[must_use]
+pub fn user_created(created: &User) -> CreateUserResponse {
+    CreateUserResponse { user: Some(user(created)) }
+}
+
+/// A user.
+#[must_use]
+pub fn user(user: &User) -> WireUser {
+    let state = match user.state {
+        UserState::Active => common::UserState::Active,
+        UserState::Inactive => common::UserState::Disabled,
+        UserState::Deleted => common::UserState::Deleted,
+    };
+    WireUser {
+        id: user.id.to_string(),
+        organization_id: user.organization_id.to_string(),
+        login: user.login.to_string(),
+        display_name: user.display_name.to_string(),
+        email: user.email.to_string(),
+        role: role_to_wire(user.role).into(),
+        auth_source: auth_source_to_wire(user.auth_source).into(),
+        state: state.into(),
+        etag: user.version.to_string(),
+        create_time: Some(timestamp_to_wire(user.create_time)),
+        update_time: Some(timestamp_to_wire(user.update_time)),
+    }
+}

@@ -1,0 +1,153 @@
+//! identity's events as drafts for the log. What is said here is public to the organisation's auditors: no secret, no
+//! token, nothing a caller typed.
+
+use eventlog::{Act, Draft, Subject};
+use fault::Reason;
+use proto::events;
+use proto::events::event::Payload;
+use types::{OrganizationPath, SessionId, SignInId, UserId};
+use wire::UserFacts;
+
+use crate::domain::session::{EndCause, Session};
+use crate::domain::sign_in::{NextStep, Refusal, Step};
+
+/// `identity.user.created`
+#[must_use]
+pub fn user_created(act: &Act, facts: &UserFacts, enforce_mfa: bool) -> Draft {
+    let payload = events::UserCreated { user: Some(facts.to_wire()), enforce_mfa };
+    Draft::new(
+        act,
+        "identity.user.created",
+        &facts.path,
+        Subject::User(facts.id),
+        Payload::UserCreated(payload),
+    )
+}
+
+/// `identity.sign_in.started`
+#[must_use]
+pub fn sign_in_started(
+    act: &Act,
+    path: &OrganizationPath,
+    user: UserId,
+    sign_in: SignInId,
+    next_step: NextStep,
+) -> Draft {
+    let payload = events::SignInStarted {
+        sign_in_id: sign_in.to_string(),
+        next_step: next_step.as_str().to_owned(),
+    };
+    let payload = Payload::SignInStarted(payload);
+    Draft::new(act, "identity.sign_in.started", path, Subject::User(user), payload)
+}
+
+/// `identity.sign_in.completed`
+#[must_use]
+pub fn sign_in_completed(act: &Act, path: &OrganizationPath, sign_in: SignInId, session: &Session) -> Draft {
+    let payload = events::SignInCompleted {
+        sign_in_id: sign_in.to_string(),
+        session_id: session.id.to_string(),
+        amr: session.methods.amr(),
+    };
+    let payload = Payload::SignInCompleted(payload);
+    Draft::new(act, "identity.sign_in.completed", path, Subject::User(session.user_id), payload)
+}
+
+/// `identity.sign_in.refused`. A login that nobody has belongs to the organisation of its realm.
+#[must_use]
+pub fn sign_in_refused(
+    act: &Act,
+    path: &OrganizationPath,
+    user: Option<UserId>,
+    sign_in: Option<SignInId>,
+    step: Step,
+    refusal: Refusal,
+) -> Draft {
+    let payload = events::SignInRefused {
+        sign_in_id: sign_in.map(|id| id.to_string()).unwrap_or_default(),
+        step: step.as_str().to_owned(),
+        refusal: refusal_to_wire(refusal).into(),
+    };
+    let subject = user.map_or(Subject::Organization(path.organization_id()), Subject::User);
+    Draft::new(act, "identity.sign_in.refused", path, subject, Payload::SignInRefused(payload))
+        .refused(Reason::SignInRefused.as_str())
+}
+
+/// `identity.session.refreshed`
+#[must_use]
+pub fn session_refreshed(act: &Act, path: &OrganizationPath, session: SessionId) -> Draft {
+    let payload = events::SessionRefreshed { session_id: session.to_string() };
+    let payload = Payload::SessionRefreshed(payload);
+    Draft::new(act, "identity.session.refreshed", path, Subject::Session(session), payload)
+}
+
+/// `identity.session.stepped_up`
+#[must_use]
+pub fn session_stepped_up(act: &Act, path: &OrganizationPath, session: &Session) -> Draft {
+    let payload =
+        events::SessionSteppedUp { session_id: session.id.to_string(), amr: session.methods.amr() };
+    let payload = Payload::SessionSteppedUp(payload);
+    Draft::new(act, "identity.session.stepped_up", path, Subject::Session(session.id), payload)
+}
+
+/// `identity.session.ended`
+#[must_use]
+pub fn session_ended(act: &Act, path: &OrganizationPath, session: SessionId, cause: EndCause) -> Draft {
+    let cause = match cause {
+        EndCause::Revoked => events::SessionEnd::Revoked,
+        EndCause::RefreshTokenReused => events::SessionEnd::RefreshTokenReused,
+        EndCause::FactorChanged => events::SessionEnd::FactorChanged,
+        EndCause::MfaRequired => events::SessionEnd::MfaRequired,
+    };
+    let payload = events::SessionEnded { session_id: session.to_string(), cause: cause.into() };
+    let payload = Payload::SessionEnded(payload);
+    Draft::new(act, "identity.session.ended", path, Subject::Session(session), payload)
+}
+
+/// `identity.user.sessions_floored`
+#[must_use]
+pub fn sessions_floored(
+    act: &Act,
+    path: &OrganizationPath,
+    user: UserId,
+    floor: i64,
+    ended: &[SessionId],
+    ended_sign_ins: u64,
+) -> Draft {
+    let payload = events::SessionsFloored {
+        generation_floor: floor,
+        ended_session_ids: ended.iter().map(ToString::to_string).collect(),
+        ended_sign_ins: i32::try_from(ended_sign_ins).unwrap_or(i32::MAX),
+    };
+    let payload = Payload::SessionsFloored(payload);
+    Draft::new(act, "identity.user.sessions_floored", path, Subject::User(user), payload)
+}
+
+/// `identity.signing_key.created`
+#[must_use]
+pub fn signing_key_created(act: &Act, provider: &OrganizationPath, key_id: &str) -> Draft {
+    let payload = Payload::SigningKeyCreated(events::SigningKeyCreated { key_id: key_id.to_owned() });
+    let subject = Subject::SigningKey(key_id.to_owned());
+    Draft::new(act, "identity.signing_key.created", provider, subject, payload)
+}
+
+/// `identity.call.refused`: belongs to the caller's own organisation and names no object.
+#[must_use]
+pub fn call_refused(act: &Act, caller: &OrganizationPath, method: &str, reason: Reason) -> Draft {
+    let payload = events::CallRefused { method: method.to_owned(), reason: reason.as_str().to_owned() };
+    let payload = Payload::CallRefused(payload);
+    Draft::new(act, "identity.call.refused", caller, Subject::Method(method.to_owned()), payload)
+        .refused(reason.as_str())
+}
+
+const fn refusal_to_wire(refusal: Refusal) -> events::SignInRefusal {
+    match refusal {
+        Refusal::LoginUnknown => events::SignInRefusal::LoginUnknown,
+        Refusal::PasswordWrong => events::SignInRefusal::PasswordWrong,
+        Refusal::UserNotActive => events::SignInRefusal::UserNotActive,
+        Refusal::OrganizationNotActive => events::SignInRefusal::OrganizationNotActive,
+        Refusal::NotLocal => events::SignInRefusal::NotLocal,
+        Refusal::CodeRefused => events::SignInRefusal::CodeRefused,
+        Refusal::Outdated => events::SignInRefusal::Outdated,
+    }
+}

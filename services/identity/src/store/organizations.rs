@@ -1,0 +1,61 @@
+//! The copy of tenant's organisations.
+
+use store::{Store, StoreError, Unit};
+use types::{OrganizationId, OrganizationPath};
+use wire::OrganizationFacts;
+
+use super::read::{self, organization_columns};
+
+/// An organisation, where the copy holds it.
+///
+/// # Errors
+/// The database's.
+pub async fn find(store: &Store, id: OrganizationId) -> Result<Option<OrganizationFacts>, StoreError> {
+    const SQL: &str = concat!(
+        "-- organizations::find\n",
+        "SELECT ", organization_columns!(), " FROM organization o WHERE o.organization_id = $1"
+    );
+    let row = read::row(store, SQL, &[&id.uuid()]).await?;
+    row.as_ref().map_or(Ok(None), read::organization)
+}
+
+/// The provider's path, where the copy holds the provider.
+///
+/// # Errors
+/// The database's.
+pub async fn provider(store: &Store) -> Result<Option<OrganizationPath>, StoreError> {
+    const SQL: &str = "-- organizations::provider
+        SELECT path FROM organization WHERE kind = 'provider' LIMIT 1";
+    let row = read::row(store, SQL, &[]).await?;
+    row.map(|row| read::path("organization.path", row.try_get(0)?)).transpose()
+}
+
+/// Applies facts of tenant if they are newer than the copy's; whether they were.
+///
+/// # Errors
+/// The database's.
+pub async fn project(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<bool, StoreError> {
+    const SQL: &str = "-- organizations::project
+        INSERT INTO organization (organization_id, path, kind, name, realms, state, version)
+        VALUES ($1, $2, $3, $4, $5, $6, $7)
+        ON CONFLICT ON CONSTRAINT organization_pkey DO UPDATE
+        SET path = EXCLUDED.path, kind = EXCLUDED.kind, name = EXCLUDED.name, realms = EXCLUDED.realms,
+            state = EXCLUDED.state, version = EXCLUDED.version
+        WHERE organization.version < EXCLUDED.version";
+    let realms: Vec<&str> = facts.realms.iter().map(types::Realm::as_str).collect();
+    let rows = unit
+        .execute(
+            SQL,
+            &[
+                &facts.id().uuid(),
+                &facts.path.uuids(),
+                &facts.kind().as_str(),
+                &facts.name.as_str(),
+                &realms,
+                &read::organization_state(facts.state),
+                &facts.version,
+            ],
+        )
+        .await?;
+    Ok(rows == 1)
+}

@@ -1,0 +1,272 @@
+//! Sessions and their refresh tokens.
+
+use store::{Store, StoreError, Unit};
+use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
+use types::{OrganizationId, SessionId, TokenHash, UserId};
+use wire::OrganizationFacts;
+
+use super::read::{self, organization_columns};
+use super::users::{self, user_columns};
+use crate::domain::Timestamp;
+use crate::domain::evaluation::Basis;
+use crate::domain::session::{EndCause, Methods, Session, TokenState};
+use crate::domain::user::User;
+
+macro_rules! session_columns {
+    () => {
+        "s.organization_id, s.session_id, s.user_id, s.create_time, s.auth_time, s.amr, s.mfa_time, s.generation, \
+         s.policy_version::text AS policy_version, s.user_version, s.idle_expire_time, s.expire_time, s.end_cause"
+    };
+}
+
+fn session(row: &Row) -> Result<Session, StoreError> {
+    let amr: Vec<String> = row.try_get("amr")?;
+    let cause = |text: &str| {
+        let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == text);
+        cause.ok_or(StoreError::Unreadable { column: "session.end_cause" })
+    };
+    Ok(Session {
+        organization_id: OrganizationId::from_uuid(row.try_get("organization_id")?),
+        id: SessionId::from_uuid(row.try_get("session_id")?),
+        user_id: UserId::from_uuid(row.try_get("user_id")?),
+        create_time: row.try_get("create_time")?,
+        auth_time: row.try_get("auth_time")?,
+        methods: Methods::from_amr(&amr).ok_or(StoreError::Unreadable { column: "session.amr" })?,
+        mfa_time: row.try_get("mfa_time")?,
+        basis: Basis {
+            generation: row.try_get("generation")?,
+            policy_version: read::policy_version("session.policy_version", row.try_get("policy_version")?)?,
+        },
+        user_version: row.try_get("user_version")?,
+        idle_expire_time: row.try_get("idle_expire_time")?,
+        expire_time: row.try_get("expire_time")?,
+        ended: row.try_get::<_, Option<&str>>("end_cause")?.map(cause).transpose()?,
+    })
+}
+
+/// Stores a new session.
+///
+/// # Errors
+/// The database's.
+pub async fn insert(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::insert
+        INSERT INTO session (organization_id, session_id, user_id, create_time, auth_time, amr, mfa_time, generation,
+            policy_version, user_version, idle_expire_time, expire_time, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, 'live')";
+    let policy = read::policy_version_json(&session.basis.policy_version)?;
+    let parameters: [&(dyn ToSql + Sync); 12] = [
+        &session.organization_id.uuid(),
+        &session.id.uuid(),
+        &session.user_id.uuid(),
+        &session.create_time,
+        &session.auth_time,
+        &session.methods.amr(),
+        &session.mfa_time,
+        &session.basis.generation,
+        &policy,
+        &session.user_version,
+        &session.idle_expire_time,
+        &session.expire_time,
+    ];
+    unit.execute_one("sessions::insert", SQL, &parameters).await
+}
+
+/// A session with its user and their organisation, as they are now.
+#[derive(Debug)]
+pub struct Standing {
+    /// The session.
+    pub session: Session,
+    /// Whose it is.
+    pub user: User,
+    /// Their organisation.
+    pub organization: OrganizationFacts,
+}
+
+fn standing(row: &Row) -> Result<Option<Standing>, StoreError> {
+    let Some(organization) = read::organization(row)? else { return Ok(None) };
+    Ok(Some(Standing { session: session(row)?, user: users::user(row)?.user, organization }))
+}
+
+/// A session by its id.
+///
+/// # Errors
+/// The database's.
+pub async fn find(
+    store: &Store,
+    organization: OrganizationId,
+    id: SessionId,
+) -> Result<Option<Standing>, StoreError> {
+    const SQL: &str = concat!(
+        "-- sessions::find\n",
+        "SELECT ", session_columns!(), ", ", user_columns!(), ", ", organization_columns!(), "
+        FROM session s
+        JOIN user_account u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
+        JOIN organization o ON o.organization_id = s.organization_id
+        WHERE s.organization_id = $1 AND s.session_id = $2"
+    );
+    let row = read::row(store, SQL, &[&organization.uuid(), &id.uuid()]).await?;
+    row.as_ref().map_or(Ok(None), standing)
+}
+
+/// A session by one of its refresh tokens, and whether that was used before.
+///
+/// # Errors
+/// The database's.
+pub async fn find_by_token(
+    store: &Store,
+    token: TokenHash,
+) -> Result<Option<(Standing, TokenState)>, StoreError> {
+    const SQL: &str = concat!(
+        "-- sessions::find_by_token\n",
+        "SELECT t.state AS token_state, ", session_columns!(), ", ", user_columns!(), ", ", organization_columns!(), "
+        FROM refresh_token t
+        JOIN session s ON s.organization_id = t.organization_id AND s.session_id = t.session_id
+        JOIN user_account u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
+        JOIN organization o ON o.organization_id = s.organization_id
+        WHERE t.token_hash = $1"
+    );
+    let Some(row) = read::row(store, SQL, &[&token.0.as_slice()]).await? else { return Ok(None) };
+    let Some(standing) = standing(&row)? else { return Ok(None) };
+    Ok(Some((standing, token_state(row.try_get("token_state")?)?)))
+}
+
+/// A session as it is now, until the unit ends. Lock organisation and user before.
+///
+/// # Errors
+/// The database's.
+pub async fn lock(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+    id: SessionId,
+) -> Result<Option<Session>, StoreError> {
+    const SQL: &str = concat!(
+        "-- sessions::lock\n",
+        "SELECT ", session_columns!(), " FROM session s
+        WHERE s.organization_id = $1 AND s.session_id = $2 FOR NO KEY UPDATE"
+    );
+    let row = unit.query_opt(SQL, &[&organization.uuid(), &id.uuid()]).await?;
+    row.as_ref().map(session).transpose()
+}
+
+/// Writes what a refresh or a step-up changed in a locked session.
+///
+/// # Errors
+/// The database's.
+pub async fn update(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::update
+        UPDATE session SET amr = $3, mfa_time = $4, generation = $5, policy_version = $6::text::jsonb,
+            idle_expire_time = $7
+        WHERE organization_id = $1 AND session_id = $2 AND state = 'live'";
+    let policy = read::policy_version_json(&session.basis.policy_version)?;
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &session.organization_id.uuid(),
+        &session.id.uuid(),
+        &session.methods.amr(),
+        &session.mfa_time,
+        &session.basis.generation,
+        &policy,
+        &session.idle_expire_time,
+    ];
+    unit.execute_one("sessions::update", SQL, &parameters).await
+}
+
+/// Ends a locked session.
+///
+/// # Errors
+/// The database's.
+pub async fn end(unit: &Unit<'_>, session: &Session, cause: EndCause) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::end
+        UPDATE session SET state = 'ended', end_cause = $3
+        WHERE organization_id = $1 AND session_id = $2 AND state = 'live'";
+    let parameters: [&(dyn ToSql + Sync); 3] =
+        [&session.organization_id.uuid(), &session.id.uuid(), &cause.as_str()];
+    unit.execute_one("sessions::end", SQL, &parameters).await
+}
+
+/// Ends a user's sessions whose generation is below one, because their factor changed; which ones. `except` lives on.
+///
+/// # Errors
+/// The database's.
+pub async fn end_below(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+    user: UserId,
+    generation: i64,
+    except: Option<SessionId>,
+) -> Result<Vec<SessionId>, StoreError> {
+    const SQL: &str = "-- sessions::end_below
+        UPDATE session SET state = 'ended', end_cause = 'factor_changed'
+        WHERE organization_id = $1 AND user_id = $2 AND state = 'live' AND generation < $3
+            AND session_id IS DISTINCT FROM $4
+        RETURNING session_id";
+    let except = except.map(SessionId::uuid);
+    let rows = unit.query(SQL, &[&organization.uuid(), &user.uuid(), &generation, &except]).await?;
+    rows.iter().map(|row| Ok(SessionId::from_uuid(row.try_get(0)?))).collect()
+}
+
+/// Lifts the session that made a new generation up to it.
+///
+/// # Errors
+/// The database's.
+pub async fn raise_generation(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+    user: UserId,
+    id: SessionId,
+    generation: i64,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::raise_generation
+        UPDATE session SET generation = greatest(generation, $4)
+        WHERE organization_id = $1 AND user_id = $2 AND session_id = $3 AND state = 'live'";
+    let parameters: [&(dyn ToSql + Sync); 4] =
+        [&organization.uuid(), &user.uuid(), &id.uuid(), &generation];
+    unit.execute(SQL, &parameters).await.map(drop)
+}
+
+/// Stores a refresh token as its session's current one.
+///
+/// # Errors
+/// The database's.
+pub async fn insert_token(
+    unit: &Unit<'_>,
+    session: &Session,
+    token: TokenHash,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::insert_token
+        INSERT INTO refresh_token (token_hash, organization_id, session_id, state, create_time)
+        VALUES ($1, $2, $3, 'current', $4)";
+    let parameters: [&(dyn ToSql + Sync); 4] =
+        [&token.0.as_slice(), &session.organization_id.uuid(), &session.id.uuid(), &now];
+    unit.execute_one("sessions::insert_token", SQL, &parameters).await
+}
+
+/// Whether a refresh token was used before, until the unit ends; none when it is not there.
+///
+/// # Errors
+/// The database's.
+pub async fn lock_token(unit: &Unit<'_>, token: TokenHash) -> Result<Option<TokenState>, StoreError> {
+    const SQL: &str = "-- sessions::lock_token
+        SELECT state FROM refresh_token WHERE token_hash = $1 FOR UPDATE";
+    let row = unit.query_opt(SQL, &[&token.0.as_slice()]).await?;
+    row.map(|row| token_state(row.try_get(0)?)).transpose()
+}
+
+/// Spends a locked, current refresh token.
+///
+/// # Errors
+/// The database's.
+pub async fn spend_token(unit: &Unit<'_>, token: TokenHash, now: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "-- sessions::spend_token
+        UPDATE refresh_token SET state = 'spent', spend_time = $2 WHERE token_hash = $1 AND state = 'current'";
+    unit.execute_one("sessions::spend_token", SQL, &[&token.0.as_slice(), &now]).await
+}
+
+fn token_state(text: &str) -> Result<TokenState, StoreError> {
+    match text {
+        "current" => Ok(TokenState::Current),
+        "spent" => Ok(TokenState::Spent),
+        _ => Err(StoreError::Unreadable { column: "refresh_token.state" }),
+    }
+}

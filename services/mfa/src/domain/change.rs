@@ -1,0 +1,189 @@
+//! What enforcing, disabling and re-enabling do to a target's own level (R5, R14).
+
+use clock::Timestamp;
+use fault::Reason;
+
+use super::{Own, Policy, PolicyLevel};
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChangeKind {
+    /// Demand MFA.
+    Enforce {
+        /// From when; none: at once.
+        enforce_from: Option<Timestamp>,
+        /// Whether enrolment needs a ticket.
+        require_ticket: bool,
+    },
+    /// Take the level's own demand back; of a user, also destroy what is configured.
+    Disable {
+        /// Of a user: destroy nothing.
+        keep_factors: bool,
+    },
+    /// Demand MFA again after a disable.
+    Reenable,
+}
+
+/// What is asked for, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What.
+    pub kind: ChangeKind,
+    /// Why, as the actor wrote.
+    pub reason: String,
+}
+
+/// What becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// It is so already: nothing is written and nothing recorded.
+    Unchanged,
+    /// The level's new value.
+    Set {
+        /// Whether MFA is demanded.
+        enforced: bool,
+        /// From when.
+        enforce_from: Option<Timestamp>,
+        /// Whether enrolment needs a ticket.
+        require_ticket: bool,
+        /// Whether factor, enrolments under way and tickets of the user are destroyed.
+        destroys: bool,
+    },
+}
+
+/// Decides a change of a target's own level. `configured` says whether the user has anything to destroy.
+///
+/// # Errors
+/// MFA_ENFORCED_BY_PARENT for an organisation below one that enforces; MFA_NOT_DISABLED for a re-enable without a disable.
+pub fn decide_change(
+    kind: ChangeKind,
+    policy: &Policy,
+    configured: bool,
+    now: Timestamp,
+) -> Result<Decision, Reason> {
+    let own = policy.own();
+    let ticket = own.setting.as_ref().is_some_and(|setting| setting.require_ticket);
+    match kind {
+        ChangeKind::Enforce { enforce_from, require_ticket } => {
+            let same = own.own() == Own::Enforced
+                && ticket == require_ticket
+                && own.setting.as_ref().is_some_and(|setting| setting.enforce_from == enforce_from);
+            Ok(match same {
+                true => Decision::Unchanged,
+                false => Decision::Set { enforced: true, enforce_from, require_ticket, destroys: false },
+            })
+        }
+        ChangeKind::Disable { keep_factors } => {
+            may_disable(policy, now)?;
+            let destroys = own.place.target.level() == PolicyLevel::User && !keep_factors;
+            let nothing_left = own.own() == Own::Disabled && !(destroys && configured);
+            Ok(match nothing_left {
+                true => Decision::Unchanged,
+                false => {
+                    Decision::Set { enforced: false, enforce_from: None, require_ticket: ticket, destroys }
+                }
+            })
+        }
+        ChangeKind::Reenable => match own.own() {
+            Own::Disabled => Ok(Decision::Set {
+                enforced: true,
+                enforce_from: None,
+                require_ticket: ticket,
+                destroys: false,
+            }),
+            Own::Unset | Own::Enforced => Err(Reason::MfaNotDisabled),
+        },
+    }
+}
+
+/// Whether the state of the tree allows to disable: an organisation's level is locked while one above it enforces. A
+/// user's is not: disabling a user is the reset, and cancels nothing that an organisation enforces.
+///
+/// # Errors
+/// MFA_ENFORCED_BY_PARENT.
+pub fn may_disable(policy: &Policy, now: Timestamp) -> Result<(), Reason> {
+    let is_user = policy.own().place.target.level() == PolicyLevel::User;
+    if !is_user && policy.is_locked_from_above(now) { Err(Reason::MfaEnforcedByParent) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+    use types::{EventId, OrganizationId, OrganizationPath, UserId};
+
+    use super::*;
+    use crate::domain::{Chain, Setting};
+
+    const NOW: Timestamp = datetime!(2026-06-01 12:00 UTC);
+
+    /// `above`: whether every level above enforces; `own`: the own value.
+    fn policy(user: bool, above: bool, own: Own) -> Policy {
+        let path = OrganizationPath::new([(); 3].map(|()| OrganizationId::generate()).to_vec()).unwrap();
+        let chain = match user {
+            true => Chain::of_user(&path, UserId::generate()),
+            false => Chain::of_organization(&path),
+        };
+        let setting = |enforced| Setting {
+            enforced,
+            reason: String::new(),
+            enforce_from: None,
+            require_ticket: true,
+            set_by: None,
+            set_time: NOW,
+            version: 3,
+            event_id: EventId::generate(),
+        };
+        Policy::of(&chain, |place| match (place == chain.own(), own) {
+            (false, _) => above.then(|| setting(true)),
+            (true, Own::Unset) => None,
+            (true, own) => Some(setting(own == Own::Enforced)),
+        })
+    }
+
+    #[test]
+    fn changes_by_table() {
+        use Own::{Disabled, Enforced, Unset};
+        let enforce = ChangeKind::Enforce { enforce_from: None, require_ticket: true };
+        let (destroy, keep) =
+            (ChangeKind::Disable { keep_factors: false }, ChangeKind::Disable { keep_factors: true });
+        let set = |enforced, destroys| {
+            Ok(Decision::Set { enforced, enforce_from: None, require_ticket: true, destroys })
+        };
+        let (same, locked, never) =
+            (Ok(Decision::Unchanged), Err(Reason::MfaEnforcedByParent), Err(Reason::MfaNotDisabled));
+        // change, user level, above enforces, own value, configured
+        for (kind, user, above, own, configured, expected) in [
+            (enforce, false, false, Unset, false, set(true, false)),
+            (enforce, false, true, Disabled, false, set(true, false)),
+            (enforce, false, false, Enforced, false, same),
+            (destroy, false, false, Enforced, false, set(false, false)),
+            (destroy, false, true, Enforced, false, locked),
+            (destroy, false, true, Disabled, false, locked),
+            (destroy, false, false, Disabled, false, same),
+            (destroy, true, true, Enforced, true, set(false, true)),
+            (destroy, true, true, Disabled, true, set(false, true)),
+            (destroy, true, true, Disabled, false, same),
+            (keep, true, true, Enforced, true, set(false, false)),
+            (keep, true, true, Disabled, true, same),
+            (ChangeKind::Reenable, true, true, Disabled, false, set(true, false)),
+            (ChangeKind::Reenable, true, true, Enforced, false, never),
+            (ChangeKind::Reenable, false, false, Unset, false, never),
+        ] {
+            let decided = decide_change(kind, &policy(user, above, own), configured, NOW);
+            assert_eq!(decided, expected, "{kind:?} user {user} above {above} own {own:?} {configured}");
+        }
+    }
+
+    #[test]
+    fn enforcing_anew_with_other_terms_is_a_change() {
+        let from = Some(NOW + time::Duration::days(3));
+        for (enforce_from, require_ticket) in [(from, true), (None, false)] {
+            let kind = ChangeKind::Enforce { enforce_from, require_ticket };
+            let decided = decide_change(kind, &policy(false, false, Own::Enforced), false, NOW);
+            assert_eq!(
+                decided,
+                Ok(Decision::Set { enforced: true, enforce_from, require_ticket, destroys: false })
+            );
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! What the levels of a chain demand together (R1, R4-R6).
+//!
+//! MFA is demanded when at least one level enforces it; "disabled" on a level only takes back that level's own value and
+//! never cancels what another level enforces.
+
+use clock::Timestamp;
+use types::{EventId, Role, UserId};
+use wire::PolicyVersion;
+
+use super::{Chain, Place, PolicyLevel};
+
+/// A level's own value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Own {
+    /// Never set.
+    Unset,
+    /// Demanded.
+    Enforced,
+    /// Taken back.
+    Disabled,
+}
+
+/// Who set a level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SetBy {
+    /// The user.
+    pub user_id: UserId,
+    /// The user's role at that time.
+    pub role: Role,
+}
+
+/// What was set on a level.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Whether MFA is demanded.
+    pub enforced: bool,
+    /// Why.
+    pub reason: String,
+    /// From when, where a date was announced.
+    pub enforce_from: Option<Timestamp>,
+    /// Whether users below enrol only with a ticket.
+    pub require_ticket: bool,
+    /// Who; none when it was no user.
+    pub set_by: Option<SetBy>,
+    /// When.
+    pub set_time: Timestamp,
+    /// Rises with every change, from 1.
+    pub version: i64,
+    /// The event of the last change.
+    pub event_id: EventId,
+}
+
+impl Setting {
+    /// Whether it demands MFA at `now`: a date that is only announced demands nothing yet.
+    fn enforces(&self, now: Timestamp) -> bool {
+        self.enforced && self.enforce_from.is_none_or(|from| from <= now)
+    }
+
+    fn announces(&self, now: Timestamp) -> Option<Timestamp> {
+        self.enforce_from.filter(|from| self.enforced && *from > now)
+    }
+}
+
+/// One level and what was set on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Level {
+    /// Where it stands.
+    pub place: Place,
+    /// What was set; none when nothing ever was.
+    pub setting: Option<Setting>,
+}
+
+impl Level {
+    /// The level's own value.
+    #[must_use]
+    pub fn own(&self) -> Own {
+        match &self.setting {
+            None => Own::Unset,
+            Some(setting) if setting.enforced => Own::Enforced,
+            Some(_) => Own::Disabled,
+        }
+    }
+
+    fn enforces(&self, now: Timestamp) -> bool {
+        self.setting.as_ref().is_some_and(|setting| setting.enforces(now))
+    }
+}
+
+/// What holds for the target in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EffectiveState {
+    /// Not demanded.
+    Disabled,
+    /// Demanded by the target's own level.
+    Enabled,
+    /// Demanded by a level above.
+    EnabledByInheritance,
+}
+
+/// The evaluation of a chain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Effective {
+    /// What holds.
+    pub state: EffectiveState,
+    /// The highest level that enforces.
+    pub deciding: Option<PolicyLevel>,
+    /// Since when the deciding level demands it.
+    pub enforced_from: Option<Timestamp>,
+    /// When nothing is demanded yet: the earliest announced date.
+    pub announced_from: Option<Timestamp>,
+    /// Whether a level that enforces lets users enrol only with a ticket.
+    pub requires_ticket: bool,
+}
+
+impl Effective {
+    /// Whether MFA is demanded.
+    #[must_use]
+    pub fn is_enforced(&self) -> bool {
+        self.state != EffectiveState::Disabled
+    }
+}
+
+/// The levels of a chain with their settings, highest first; the last is the target's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    above: Vec<Level>,
+    own: Level,
+}
+
+impl Policy {
+    /// The chain's policy; `setting_of` gives what was set at a place.
+    pub fn of(chain: &Chain, mut setting_of: impl FnMut(Place) -> Option<Setting>) -> Self {
+        let own = Level { place: chain.own(), setting: setting_of(chain.own()) };
+        let above = chain.places().filter(|place| *place != chain.own());
+        let above = above.map(|place| Level { place, setting: setting_of(place) }).collect();
+        Self { above, own }
+    }
+
+    /// Every level, highest first.
+    pub fn levels(&self) -> impl Iterator<Item = &Level> {
+        self.above.iter().chain([&self.own])
+    }
+
+    /// The target's own level.
+    #[must_use]
+    pub fn own(&self) -> &Level {
+        &self.own
+    }
+
+    /// What holds at `now`.
+    #[must_use]
+    pub fn effective(&self, now: Timestamp) -> Effective {
+        let deciding = self.levels().find(|level| level.enforces(now));
+        let announced = || self.levels().filter_map(|level| level.setting.as_ref()?.announces(now)).min();
+        let state = match deciding {
+            None => EffectiveState::Disabled,
+            Some(level) if level.place == self.own.place => EffectiveState::Enabled,
+            Some(_) => EffectiveState::EnabledByInheritance,
+        };
+        let since = |setting: &Setting| setting.enforce_from.unwrap_or(setting.set_time);
+        Effective {
+            state,
+            deciding: deciding.map(|level| level.place.target.level()),
+            enforced_from: deciding.and_then(|level| level.setting.as_ref()).map(since),
+            announced_from: if deciding.is_none() { announced() } else { None },
+            requires_ticket: self
+                .levels()
+                .filter(|level| level.enforces(now))
+                .any(|level| level.setting.as_ref().is_some_and(|setting| setting.require_ticket)),
+        }
+    }
+
+    /// Whether a level above the target's own enforces: then the own level cannot be lifted (R5).
+    #[must_use]
+    pub fn is_locked_from_above(&self, now: Timestamp) -> bool {
+        self.above.iter().any(|level| level.enforces(now))
+    }
+
+    /// The versions of everything that was set. A change anywhere on the chain changes it.
+    #[must_use]
+    pub fn version(&self) -> PolicyVersion {
+        let version = |level: &Level| {
+            level.setting.as_ref().map(|setting| (level.place.target.key(), setting.version))
+        };
+        PolicyVersion(self.levels().filter_map(version).collect())
+    }
+}
+
+#[cfg(test)]
+#[path = "policy_tests.rs"]
+mod tests;

@@ -1,0 +1,151 @@
+//! The table `pending_enrollment`.
+
+use clock::Timestamp;
+use store::{StoreError, Unit};
+use tokio_postgres::Row;
+use types::EnrollmentId;
+
+use super::UserKey;
+use super::ticket::hash;
+use crate::domain::{Confirmed, EnrollmentBinding, Pending, TimeStep};
+
+/// The enrolment that a sign-in or session began, dead or alive.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn load(
+    unit: &Unit<'_>,
+    user: UserKey,
+    binding: EnrollmentBinding,
+) -> Result<Option<Pending>, StoreError> {
+    const SQL: &str = "-- pending::load
+        SELECT enrollment_id, sealed_secret, generation, wrong_codes, confirmed_step, confirm_time, ticket_hash,
+               expire_time
+        FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
+    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
+    let row = unit.query_opt(SQL, &[&organization, &id, &binding.key()]).await?;
+    row.as_ref().map(pending).transpose()
+}
+
+/// Whether any enrolment of a user is under way.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn any_alive(unit: &Unit<'_>, user: UserKey, now: Timestamp) -> Result<bool, StoreError> {
+    const SQL: &str = "-- pending::any_alive
+        SELECT FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2 AND expire_time > $3 LIMIT 1";
+    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
+    Ok(unit.query_opt(SQL, &[&organization, &id, &now]).await?.is_some())
+}
+
+/// Begins an enrolment; one that the same sign-in or session began before is replaced.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn replace(
+    unit: &Unit<'_>,
+    user: UserKey,
+    binding: EnrollmentBinding,
+    pending: &Pending,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::replace
+        INSERT INTO pending_enrollment (organization_id, user_id, binding, enrollment_id, sealed_secret, generation,
+            wrong_codes, ticket_hash, expire_time)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        ON CONFLICT ON CONSTRAINT pending_enrollment_pk DO UPDATE SET
+            enrollment_id = EXCLUDED.enrollment_id, sealed_secret = EXCLUDED.sealed_secret,
+            generation = EXCLUDED.generation, wrong_codes = EXCLUDED.wrong_codes, confirmed_step = NULL,
+            confirm_time = NULL, ticket_hash = EXCLUDED.ticket_hash, expire_time = EXCLUDED.expire_time";
+    unit.execute_one(
+        "pending::replace",
+        SQL,
+        &[
+            &user.organization_id.uuid(),
+            &user.user_id.uuid(),
+            &binding.key(),
+            &pending.id.uuid(),
+            &pending.sealed_secret,
+            &pending.generation,
+            &pending.wrong_codes,
+            &pending.ticket.as_ref().map(|hash| hash.0.as_slice()),
+            &pending.expire_time,
+        ],
+    )
+    .await
+}
+
+/// Keeps that a code proved an enrolment.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn confirm(
+    unit: &Unit<'_>,
+    user: UserKey,
+    binding: EnrollmentBinding,
+    confirmed: Confirmed,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::confirm
+        UPDATE pending_enrollment SET confirmed_step = $4, confirm_time = $5
+        WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
+    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
+    let (binding, step, at) = (binding.key(), confirmed.step.0, confirmed.at);
+    unit.execute_one("pending::confirm", SQL, &[&organization, &id, &binding, &step, &at]).await
+}
+
+/// Keeps the number of wrong codes.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn count_wrong(
+    unit: &Unit<'_>,
+    user: UserKey,
+    binding: EnrollmentBinding,
+    wrong_codes: i32,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::count_wrong
+        UPDATE pending_enrollment SET wrong_codes = $4
+        WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
+    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
+    unit.execute_one("pending::count_wrong", SQL, &[&organization, &id, &binding.key(), &wrong_codes]).await
+}
+
+/// Destroys one enrolment.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete(
+    unit: &Unit<'_>,
+    user: UserKey,
+    binding: EnrollmentBinding,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::delete
+        DELETE FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
+    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
+    unit.execute_one("pending::delete", SQL, &[&organization, &id, &binding.key()]).await
+}
+
+/// Destroys every enrolment of a user.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete_all(unit: &Unit<'_>, user: UserKey) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::delete_all
+        DELETE FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2";
+    unit.execute(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await.map(drop)
+}
+
+fn pending(row: &Row) -> Result<Pending, StoreError> {
+    let step: Option<i64> = row.try_get("confirmed_step")?;
+    let at: Option<Timestamp> = row.try_get("confirm_time")?;
+    let ticket: Option<&[u8]> = row.try_get("ticket_hash")?;
+    Ok(Pending {
+        id: EnrollmentId::from_uuid(row.try_get("enrollment_id")?),
+        sealed_secret: row.try_get("sealed_secret")?,
+        generation: row.try_get("generation")?,
+        wrong_codes: row.try_get("wrong_codes")?,
+        confirmed: step.zip(at).map(|(step, at)| Confirmed { step: TimeStep(step), at }),
+        ticket: ticket.map(|bytes| hash("pending_enrollment.ticket_hash", bytes)).transpose()?,
+        expire_time: row.try_get("expire_time")?,
+    })
+}
+

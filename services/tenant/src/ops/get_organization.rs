@@ -1,0 +1,25 @@
+//! One organisation, for a user.
+
+use access::{SignedIn, within_reach};
+use fault::{Outcome, Reason};
+use types::OrganizationId;
+
+use super::Tenant;
+use crate::domain::Organization;
+use crate::store as rows;
+
+impl Tenant {
+    /// An organisation in the caller's branch.
+    ///
+    /// # Errors
+    /// NOT_FOUND, the same for one that is foreign and one that is missing.
+    pub(crate) async fn get_organization(
+        &self,
+        caller: &SignedIn,
+        id: OrganizationId,
+    ) -> Outcome<Organization> {
+        let organization = rows::load(&self.store, id).await?.ok_or(Reason::NotFound)?;
+        within_reach(caller, &organization.path)?;
+        Ok(organization)
+    }
+}

@@ -1,0 +1,12 @@
+//! Requests as commands of domain types, and answers as messages. No SQL, no decision.
+
+mod call;
+mod facts_service;
+mod parse;
+mod refusals;
+mod render;
+mod tenant_service;
+
+pub(crate) use facts_service::FactsHandlers;
+pub(crate) use refusals::Refusals;
+pub(crate) use tenant_service::TenantHandlers;

@@ -1,0 +1,179 @@
+//! A service without its network, on a database of its own.
+
+use std::sync::Arc;
+
+use access::{Caller, Peer, SignedIn};
+use clock::ManualClock;
+use eventlog::{Dependents, Log, Sequencer};
+use fault::Reason;
+use keyring::Keyring;
+use prost::Message;
+use proto::events::Event;
+use proto::tenant::tenant_service_server::TenantService;
+use proto::tenant::{BootstrapRequest, CreateCompanyRequest, CreateResellerRequest, Organization};
+use rpc::PeerChannel;
+use store::{PoolOptions, Store};
+use time::macros::datetime;
+use tonic::{Request, Response, Status};
+use types::{OrganizationPath, Role, ServiceName, SessionId, UserId};
+
+use super::support::{Certificates, Database, TRUST_DOMAIN};
+use crate::ops::Tenant;
+use crate::rpc::{FactsHandlers, TenantHandlers};
+
+/// The service, its database and its time.
+pub(super) struct Fixture {
+    pub(super) tenant: Arc<Tenant>,
+    pub(super) rpcs: TenantHandlers,
+    pub(super) facts: FactsHandlers,
+    pub(super) clock: ManualClock,
+    pub(super) rows: tokio_postgres::Client,
+    _sequencer: Sequencer,
+    _certificates: Certificates,
+}
+
+/// A provider, a reseller with two companies, and another reseller with one.
+pub(super) struct Tree {
+    pub(super) provider: Organization,
+    pub(super) reseller: Organization,
+    pub(super) company: Organization,
+    pub(super) other_reseller: Organization,
+    pub(super) other_company: Organization,
+}
+
+impl Fixture {
+    /// On an empty database. mfa is not there: nobody listens where it should.
+    pub(super) async fn new() -> Self {
+        let database = Database::create(crate::migrations).await;
+        let certificates = Certificates::create();
+        let clock = ManualClock::at(datetime!(2026-11-24 09:00 UTC));
+        let store = Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap();
+        let keyring = Arc::new(Keyring::ephemeral().unwrap());
+        let log = Log::open(ServiceName::Tenant, store.clone(), Arc::clone(&keyring), clock.shared());
+        let sequencer = Sequencer::spawn(&database.sequencer_url, Default::default()).unwrap();
+        let nowhere = vec!["127.0.0.1:1".to_owned()];
+        let mfa = PeerChannel::connect_lazily(nowhere, &certificates.of("tenant"), TRUST_DOMAIN, Peer::MFA)
+            .unwrap();
+        let enforcers = Dependents::new(ServiceName::Tenant, log, vec![(ServiceName::Mfa, mfa)]);
+        let tenant = Arc::new(Tenant { store, clock: clock.shared(), keyring, enforcers });
+        Self {
+            rpcs: TenantHandlers(Arc::clone(&tenant)),
+            facts: FactsHandlers(Arc::clone(&tenant)),
+            tenant,
+            clock,
+            rows: database.owner().await,
+            _sequencer: sequencer,
+            _certificates: certificates,
+        }
+    }
+
+    /// With a tree.
+    pub(super) async fn with_tree() -> (Self, Tree) {
+        let fixture = Self::new().await;
+        let bootstrap = BootstrapRequest {
+            name: "Cloudline".into(),
+            realm: "cloudline.example".into(),
+            ..Default::default()
+        };
+        let provider = organization(
+            fixture
+                .rpcs
+                .bootstrap(by_operator(bootstrap))
+                .await
+                .map(|answer| answer.into_inner().organization),
+        );
+        let admin = admin(&provider);
+        let reseller = fixture.reseller(&admin, "Nordwind IT").await;
+        let company = fixture.company(&admin, &reseller, "Acme GmbH").await;
+        let other_reseller = fixture.reseller(&admin, "Südstern Systems").await;
+        let other_company = fixture.company(&admin, &other_reseller, "Globex").await;
+        (fixture, Tree { provider, reseller, company, other_reseller, other_company })
+    }
+
+    pub(super) async fn reseller(&self, caller: &SignedIn, name: &str) -> Organization {
+        let request = CreateResellerRequest { name: name.into(), ..Default::default() };
+        let answer = self.rpcs.create_reseller(by(caller, request)).await;
+        organization(answer.map(|answer| answer.into_inner().organization))
+    }
+
+    pub(super) async fn company(&self, caller: &SignedIn, below: &Organization, name: &str) -> Organization {
+        let request =
+            CreateCompanyRequest { reseller_id: below.id.clone(), name: name.into(), ..Default::default() };
+        let answer = self.rpcs.create_company(by(caller, request)).await;
+        organization(answer.map(|answer| answer.into_inner().organization))
+    }
+
+    /// Every event, in the order in which they were appended.
+    pub(super) async fn events(&self) -> Vec<Event> {
+        let rows = self.rows.query("SELECT envelope FROM event ORDER BY seq", &[]).await.unwrap();
+        rows.iter().map(|row| Event::decode(row.get::<_, &[u8]>(0)).unwrap()).collect()
+    }
+
+    /// How many organisations there are.
+    pub(super) async fn count(&self) -> i64 {
+        self.rows.query_one("SELECT count(*) FROM organization", &[]).await.unwrap().get(0)
+    }
+
+    pub(super) async fn set_state(&self, organization: &Organization, state: &str) {
+        let id: uuid::Uuid = organization.id.parse().unwrap();
+        let sql = "UPDATE organization SET state = $2, version = version + 1 WHERE organization_id = $1";
+        assert_eq!(self.rows.execute(sql, &[&id, &state]).await.unwrap(), 1);
+    }
+
+    pub(super) fn tick(&self) {
+        self.clock.advance(time::Duration::minutes(1));
+    }
+}
+
+/// A user of an organisation, with a second factor proved just now.
+pub(super) fn user(role: Role, organization: &Organization) -> SignedIn {
+    let path = organization.path.iter().map(|id| id.parse().unwrap()).collect();
+    let now = datetime!(2026-11-24 09:00 UTC);
+    SignedIn {
+        user_id: UserId::generate(),
+        path: OrganizationPath::new(path).unwrap(),
+        login: "ada@example.com".parse().unwrap(),
+        role,
+        session_id: SessionId::generate(),
+        amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
+        auth_time: now,
+        mfa_time: Some(now),
+    }
+}
+
+/// The administrator of an organisation's level.
+pub(super) fn admin(organization: &Organization) -> SignedIn {
+    let role = match organization.path.len() {
+        1 => Role::ProviderAdmin,
+        2 => Role::ResellerAdmin,
+        _ => Role::CompanyAdmin,
+    };
+    user(role, organization)
+}
+
+/// A request as the layers hand it on: of the console, for a user.
+pub(super) fn by<M>(caller: &SignedIn, message: M) -> Request<M> {
+    from("console", Some(caller.clone()), message)
+}
+
+/// A request of the operator, for nobody.
+pub(super) fn by_operator<M>(message: M) -> Request<M> {
+    from("operator", None, message)
+}
+
+fn from<M>(peer: &str, user: Option<SignedIn>, message: M) -> Request<M> {
+    let uri = format!("spiffe://{TRUST_DOMAIN}/ns/default/sa/{peer}");
+    let peer = Peer::parse_spiffe(&uri, TRUST_DOMAIN).unwrap();
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Arc::new(Caller { peer, user }));
+    request
+}
+
+pub(super) fn organization(answer: Result<Option<Organization>, Status>) -> Organization {
+    answer.unwrap().unwrap()
+}
+
+/// Why a call was refused.
+pub(super) fn refusal<T: std::fmt::Debug>(answer: Result<Response<T>, Status>) -> Reason {
+    rpc::reason_of(&answer.unwrap_err()).unwrap()
+}
