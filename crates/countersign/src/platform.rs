@@ -59,7 +59,6 @@ pub(crate) struct Platform {
     pub(crate) enforcement: EnforcementServiceClient<PeerChannel>,
     pub(crate) factors: FactorServiceClient<PeerChannel>,
     pub(crate) mfa_events: EventLogServiceClient<PeerChannel>,
-    pub(crate) identity_events: EventLogServiceClient<PeerChannel>,
 }
 
 impl Platform {
@@ -76,7 +75,6 @@ impl Platform {
             enforcement: EnforcementServiceClient::new(mfa.clone()),
             factors: FactorServiceClient::new(mfa.clone()),
             mfa_events: EventLogServiceClient::new(mfa),
-            identity_events: EventLogServiceClient::new(identity),
         })
     }
 

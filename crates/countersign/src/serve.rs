@@ -18,19 +18,19 @@ pub(crate) async fn run(options: ServeOptions) -> Outcome<()> {
     let clock = SystemClock::shared();
     match options.service {
         Service::Tenant(config) => {
-            telemetry::init("tenant", config.log_format).during("set up logging")?;
+            telemetry::init("tenant", config.log_format);
             let app = tenant::App::start(config, clock).await.during("start tenant")?;
             told_to_end().await?;
             app.shutdown().await;
         }
         Service::Identity(config) => {
-            telemetry::init("identity", config.log_format).during("set up logging")?;
+            telemetry::init("identity", config.log_format);
             let app = identity::App::start(config, clock).await.during("start identity")?;
             told_to_end().await?;
             app.shutdown().await;
         }
         Service::Mfa(config) => {
-            telemetry::init("mfa", config.log_format).during("set up logging")?;
+            telemetry::init("mfa", config.log_format);
             let app = mfa::App::start(config, clock).await.during("start mfa")?;
             told_to_end().await?;
             app.shutdown().await;

@@ -9,7 +9,7 @@ use crate::failure::{During as _, Failure, Outcome};
 use crate::system::{System, SystemOptions};
 
 pub(crate) async fn run() -> Outcome<()> {
-    telemetry::init("tour", telemetry::LogFormat::Text).during("set up logging")?;
+    telemetry::init("tour", telemetry::LogFormat::Text);
     let temporary = tempfile::tempdir().during("make a temporary directory")?;
     println!("Starting a system of its own for the tour …");
     let system = System::start(SystemOptions {

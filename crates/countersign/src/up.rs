@@ -7,7 +7,7 @@ use crate::failure::{During as _, Outcome};
 use crate::system::{System, SystemOptions};
 
 pub(crate) async fn run(options: UpOptions) -> Outcome<()> {
-    telemetry::init("countersign", telemetry::LogFormat::Text).during("set up logging")?;
+    telemetry::init("countersign", telemetry::LogFormat::Text);
     // Before anything is started, so that a signal during the start is not lost.
     let mut terminate = signal(SignalKind::terminate()).during("listen for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).during("listen for Ctrl-C")?;

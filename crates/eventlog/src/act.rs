@@ -129,8 +129,11 @@ impl Actor {
             Self::Operator => ActorKind::Operator,
             Self::Anonymous => ActorKind::Anonymous,
         };
-        let mut actor =
-            events::Actor { kind: kind.into(), id: self.id().unwrap_or_default(), ..events::Actor::default() };
+        let mut actor = events::Actor {
+            kind: kind.into(),
+            id: self.id().unwrap_or_default(),
+            ..events::Actor::default()
+        };
         if let Self::User { role, session_id, amr, .. } = self {
             actor.role = wire::role_to_wire(*role).into();
             actor.session_id = session_id.map(|id| id.to_string()).unwrap_or_default();

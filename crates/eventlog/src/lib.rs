@@ -34,12 +34,12 @@ mod service;
 pub use act::{Act, Actor};
 pub use dependents::Dependents;
 pub use draft::{Draft, Subject};
-pub use follow::{Follow, Follower};
-pub use followed::{Followed, follow_service};
+pub use follow::{Follow, Follower, Upstream};
+pub use followed::{FollowRpc, Followed, follow_service};
 pub use leaf::{LeafHash, commitment, leaf_hash};
 pub use log::Log;
 pub use migrations::migrations;
 pub use sequencer::{
     RebaselineError, Rebaselined, Sequencer, SequencerOptions, SequencerState, StopCause, rebaseline,
 };
-pub use service::event_log_service;
+pub use service::{EventLog, WatchOptions, event_log_service};

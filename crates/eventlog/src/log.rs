@@ -23,7 +23,8 @@ use tail::Tail;
 #[derive(Debug, Clone)]
 pub struct Log {
     shared: Arc<Shared>,
-    task: Arc<HeadTask>,
+    /// Ends with the last clone.
+    _task: Arc<HeadTask>,
 }
 
 /// What the task that follows the head shares with readers.
@@ -64,7 +65,7 @@ impl Log {
             watchers: AtomicUsize::new(0),
         });
         let task = tokio::spawn(head::follow(Arc::clone(&shared)));
-        Self { shared, task: Arc::new(HeadTask(task)) }
+        Self { shared, _task: Arc::new(HeadTask(task)) }
     }
 
     /// The last position given, as it moves. 0 until it is known.

@@ -128,19 +128,14 @@ SELECT pg_advisory_xact_lock($1)";
     Ok(())
 }
 
-async fn find(
-    unit: &Unit<'_>,
-    key: &Key,
-    now: Timestamp,
-) -> Result<Option<(Vec<u8>, Earlier)>, StoreError> {
+async fn find(unit: &Unit<'_>, key: &Key, now: Timestamp) -> Result<Option<(Vec<u8>, Earlier)>, StoreError> {
     const SQL: &str = "\
 -- request_record::find
 SELECT fingerprint, event_id, answer FROM request_record
 WHERE scope = $1 AND method = $2 AND request_id = $3 AND expire_time > $4";
     let row = unit.query_opt(SQL, &[&key.scope, &key.method, &key.request_id, &now]).await?;
     row.map(|row| {
-        let earlier =
-            Earlier { event_id: EventId::from_uuid(row.try_get(1)?), answer: row.try_get(2)? };
+        let earlier = Earlier { event_id: EventId::from_uuid(row.try_get(1)?), answer: row.try_get(2)? };
         Ok((row.try_get(0)?, earlier))
     })
     .transpose()

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use connection::{Connection, Look};
-pub use rebaseline::{Rebaselined, RebaselineError, rebaseline};
+pub use rebaseline::{RebaselineError, Rebaselined, rebaseline};
 
 /// How long to wait before trying to lead again.
 const STANDBY: Duration = Duration::from_millis(300);
@@ -136,7 +136,7 @@ async fn session(
     loop {
         ticks.tick().await;
         match connection.look().await? {
-            Look::Nothing => become_(state, SequencerState::Leading),
+            Look::Nothing => drop(become_(state, SequencerState::Leading)),
             Look::New => {
                 become_(state, SequencerState::Leading);
                 connection.place().await?;

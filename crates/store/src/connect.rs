@@ -41,8 +41,11 @@ impl Store {
     pub fn connect_lazily(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
         let mut config = tokio_postgres::Config::from_str(url)?;
         config.connect_timeout(options.wait);
-        let manager =
-            Manager::from_config(config.clone(), NoTls, ManagerConfig { recycling_method: RecyclingMethod::Fast });
+        let manager = Manager::from_config(
+            config.clone(),
+            NoTls,
+            ManagerConfig { recycling_method: RecyclingMethod::Fast },
+        );
         let pool = Pool::builder(manager)
             .max_size(options.connections)
             .runtime(Runtime::Tokio1)

@@ -32,7 +32,7 @@ impl Store {
                 }
             }
         });
-        let listener = Listener { payload, task, client: client };
+        let listener = Listener { payload, task, client };
         listener.client.batch_execute(&format!("LISTEN {channel}")).await?;
         Ok(listener)
     }

@@ -207,7 +207,8 @@ async fn a_connection_whose_unit_was_cut_off_is_thrown_away() {
         .await;
     assert_eq!(cut_off.unwrap_err().reason(), Reason::DependencyUnavailable);
     // The same pool of one: had the connection come back, this would run inside the transaction that was cut off.
-    let row = store.read().await.unwrap().query_one("SELECT sum(value)::bigint FROM counter", &[]).await.unwrap();
+    let row =
+        store.read().await.unwrap().query_one("SELECT sum(value)::bigint FROM counter", &[]).await.unwrap();
     assert_eq!(row.get::<_, i64>(0), 0);
     let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
@@ -221,8 +222,7 @@ async fn a_connection_whose_unit_was_cut_off_is_thrown_away() {
 async fn a_database_that_is_gone_is_unavailable() {
     let options = PoolOptions { wait: Duration::from_millis(500), ..PoolOptions::default() };
     let store = Store::connect_lazily("postgres://nobody@127.0.0.1:1/none", options).unwrap();
-    let failed = store
-        .unit("rise", (), |unit, ()| Box::pin(async move { Ok(rise(unit, "a").await?.with(())) }))
-        .await;
+    let failed =
+        store.unit("rise", (), |unit, ()| Box::pin(async move { Ok(rise(unit, "a").await?.with(())) })).await;
     assert_eq!(failed.unwrap_err().reason(), Reason::DependencyUnavailable);
 }

@@ -84,7 +84,7 @@ impl App {
 
         // The other services: asked directly, and followed.
         let peer = |addresses: &[String], name| {
-            PeerChannel::connect_lazily(addresses.to_vec(), &config.tls(), &config.trust_domain, name)
+            PeerChannel::connect_lazily(addresses.to_vec(), &config.tls(), name)
         };
         let tenant = peer(&config.tenant_addr, Peer::TENANT)?;
         let mfa = peer(&config.mfa_addr, Peer::MFA)?;

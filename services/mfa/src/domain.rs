@@ -7,6 +7,7 @@ mod authority;
 mod change;
 mod enrollment;
 mod enrollment_view;
+mod etag;
 mod policy;
 mod provisioning;
 mod qr;
@@ -16,18 +17,19 @@ mod totp;
 mod user;
 mod verification;
 
-pub use attempts::Attempts;
-pub use authority::{Located, TargetUser, may_change, may_see};
-pub use change::{Change, ChangeKind, Decision, decide_change, may_disable};
-pub use enrollment::{
+pub(crate) use attempts::Attempts;
+pub(crate) use authority::{Located, TargetUser, can_disable, may_change, may_see};
+pub(crate) use change::{Change, ChangeKind, Decision, decide_change, may_disable};
+pub(crate) use enrollment::{
     Confirmation, Confirmed, EnrollmentBinding, LIFETIME as ENROLLMENT_LIFETIME, Pending, confirm, usable,
 };
-pub use enrollment_view::{Shown, show};
-pub use policy::{Effective, EffectiveState, Level, Own, Policy, SetBy, Setting};
-pub use provisioning::provisioning_uri;
-pub use qr::{Drawn, draw};
-pub use target::{Chain, Place, PolicyLevel, ProviderScope, Target};
-pub use ticket::{BOOTSTRAP_TICKET_LIFETIME, TICKET_LIFETIME, Ticket, TicketClaim, admit};
-pub use totp::{TimeStep, TotpSecret};
-pub use user::{Factor, UserState};
-pub use verification::{Verdict, gate, judge};
+pub(crate) use enrollment_view::{Shown, show};
+pub(crate) use etag::etag;
+pub(crate) use policy::{Effective, EffectiveState, Level, Own, Policy, SetBy, Setting};
+pub(crate) use provisioning::provisioning_uri;
+pub(crate) use qr::{Drawn, draw};
+pub(crate) use target::{Chain, Place, PolicyLevel, ProviderScope, Target};
+pub(crate) use ticket::{BOOTSTRAP_TICKET_LIFETIME, TICKET_LIFETIME, Ticket, TicketClaim, admit};
+pub(crate) use totp::{TimeStep, TotpSecret};
+pub(crate) use user::{Factor, UserState};
+pub(crate) use verification::{Verdict, gate, judge};

@@ -22,9 +22,6 @@ mod set_policy;
 mod try_code;
 mod verify_code;
 
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,18 +31,17 @@ use store::Store;
 
 use crate::peers::{Identity, InForce, Tenant};
 
-pub(crate) use acknowledge_enrollment::Acknowledged;
 pub(crate) use applied::{apply_organization, apply_organization_created, apply_user_created};
 pub(crate) use begin_enrollment::BeginEnrollment;
 pub(crate) use call::{Call, Seen, SignInCall};
 pub(crate) use change_enforcement::ChangeEnforcement;
 pub(crate) use evaluate_sign_in::{Demand, Evaluation};
-pub(crate) use get_enforcement::Explained;
+pub(crate) use get_enforcement::{Configuration, Explained};
 pub(crate) use issue_bootstrap_ticket::IssuedTicket;
 pub(crate) use record_refusal::RefusedCall;
 pub(crate) use remove_factor::RemoveFactor;
 pub(crate) use reset_mfa::ResetMfa;
-pub(crate) use verify_code::{Verified, VerifyCode};
+pub(crate) use verify_code::VerifyCode;
 
 /// What the use cases work with; each is a method of this.
 pub(crate) struct Mfa {

@@ -73,7 +73,7 @@ impl App {
 
         // The other services: identity says who is calling, mfa puts enforcement into force.
         let peer = |addresses: &[String], name| {
-            PeerChannel::connect_lazily(addresses.to_vec(), &config.tls(), &config.trust_domain, name)
+            PeerChannel::connect_lazily_in(&config.trust_domain, addresses.to_vec(), &config.tls(), name)
         };
         let identity = peer(&config.identity_addr, Peer::IDENTITY)?;
         let mfa = peer(&config.mfa_addr, Peer::MFA)?;
@@ -133,8 +133,7 @@ impl App {
 /// # Errors
 /// As [`App::start`].
 pub async fn run(config: Config) -> Result<(), StartError> {
-    // Whoever runs several services in one process has set logging up already.
-    let _ = telemetry::init(ServiceName::Tenant.as_str(), config.log_format);
+    telemetry::init(ServiceName::Tenant.as_str(), config.log_format);
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     let app = App::start(config, SystemClock::shared()).await?;

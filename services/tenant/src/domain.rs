@@ -10,5 +10,5 @@ mod page;
 
 pub(crate) use etag::Etag;
 pub(crate) use name_key::NameKey;
-pub(crate) use organization::{Changed, Field, Organization, Refusal};
+pub(crate) use organization::{Changed, Field, Organization};
 pub(crate) use page::PageSize;

@@ -25,7 +25,7 @@ use types::RequestId;
 pub(crate) use bootstrap::Bootstrap;
 pub(crate) use create_company::CreateCompany;
 pub(crate) use create_reseller::CreateReseller;
-pub(crate) use list_organizations::{ListOrganizations, Page};
+pub(crate) use list_organizations::ListOrganizations;
 pub(crate) use record_refusal::RefusedCall;
 pub(crate) use resolve_organization::OrganizationKey;
 pub(crate) use update_organization::UpdateOrganization;

@@ -1,10 +1,13 @@
-//! The service's RPCs on a real database: status, reason, rows and events. Only the network is missing; `tests/` has it.
+//! The service on a real database: status, reason, rows and events. [`serving`] goes through the network and the layers,
+//! the others call the handlers.
 
 mod bootstrapping;
 mod creating;
+mod enforcing;
 mod fixture;
+mod mfa;
 mod reading;
 mod recording;
-#[path = "../tests/support/mod.rs"]
+mod serving;
 mod support;
 mod updating;

@@ -22,13 +22,7 @@ pub(crate) async fn wait(access: &Access, layout: &Layout) -> Outcome<()> {
         [("tenant", &access.tenant), ("identity", &access.identity), ("mfa", &access.mfa)]
     {
         for address in addresses {
-            let channel = PeerChannel::connect_lazily(
-                vec![address.clone()],
-                &access.tls,
-                &access.trust_domain,
-                service,
-            )
-            .during(format!("prepare the way to {service}"))?;
+            let channel = channel(std::slice::from_ref(address), &access.tls, service)?;
             let mut health = HealthClient::new(channel);
             while !serves(&mut health).await {
                 if Instant::now() > deadline {

@@ -109,9 +109,16 @@ pub(super) struct Page {
 #[derive(Debug, Clone)]
 enum Driver {
     Everything,
-    Key { column: &'static str, key: Uuid },
+    Key {
+        column: &'static str,
+        key: Uuid,
+    },
     /// A merge over types, within one organisation or branch or everywhere.
-    Types { column: Option<&'static str>, key: Uuid, types: Vec<String> },
+    Types {
+        column: Option<&'static str>,
+        key: Uuid,
+        types: Vec<String>,
+    },
 }
 
 /// A selection made ready for reading pages.

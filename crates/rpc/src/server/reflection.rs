@@ -7,6 +7,13 @@ use tonic_reflection::server::Builder;
 
 use super::ServeError;
 
+/// What every server serves besides its own.
+const ALWAYS: &[&str] = &[
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
+
 /// Who may ask for the API's description.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ReflectionMode {
@@ -48,14 +55,18 @@ pub(super) fn add(
     let builder = || {
         let mut builder = Builder::configure()
             .register_encoded_file_descriptor_set(proto::DESCRIPTOR_SET)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        for name in names {
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET)
+            .register_encoded_file_descriptor_set(tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET)
+            // The details of errors, so that tools print them readably.
+            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET);
+        for name in names.iter().chain(ALWAYS) {
             builder = builder.with_service_name(*name);
         }
-        builder.with_service_name("grpc.health.v1.Health")
+        builder
     };
     let unusable = |error: tonic_reflection::server::Error| ServeError::Reflection(format!("{error:?}"));
-    let v1 = builder().with_service_name("grpc.reflection.v1.ServerReflection").build_v1();
-    let v1alpha = builder().with_service_name("grpc.reflection.v1alpha.ServerReflection").build_v1alpha();
-    Ok(routes.add_service(v1.map_err(unusable)?).add_service(v1alpha.map_err(unusable)?))
+    let v1 = builder().build_v1().map_err(unusable)?;
+    let v1alpha = builder().build_v1alpha().map_err(unusable)?;
+    Ok(routes.add_service(v1).add_service(v1alpha))
 }

@@ -43,7 +43,7 @@ impl Follow for FollowMfa {
 
 /// What an event means for floors: of the user first, as everybody locks users before floors.
 fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
-    let of_user = |generation, session: &str, sign_in: &str| {
+    let of_user = |generation, session: &str, sign_in: &str| -> Outcome<FloorChange> {
         let (path, user) = user_of(event)?;
         Ok(FloorChange::Generation {
             path,

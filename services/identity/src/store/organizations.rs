@@ -27,7 +27,7 @@ pub async fn provider(store: &Store) -> Result<Option<OrganizationPath>, StoreEr
     const SQL: &str = "-- organizations::provider
         SELECT path FROM organization WHERE kind = 'provider' LIMIT 1";
     let row = read::row(store, SQL, &[]).await?;
-    row.map(|row| read::path("organization.path", row.try_get(0)?)).transpose()
+    row.map(|row| read::path("organization.path", &row.try_get::<_, Vec<uuid::Uuid>>(0)?)).transpose()
 }
 
 /// Applies facts of tenant if they are newer than the copy's; whether they were.

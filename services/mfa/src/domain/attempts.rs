@@ -4,7 +4,7 @@ use clock::Timestamp;
 use time::Duration;
 
 /// So many consecutive wrong codes lock.
-pub const CONSECUTIVE: i32 = 5;
+pub(crate) const CONSECUTIVE: i32 = 5;
 /// The first lock; each further one is twice as long.
 const FIRST_LOCK: Duration = Duration::minutes(1);
 /// The longest lock.
@@ -16,43 +16,43 @@ const BUDGET: usize = 100;
 
 /// A user's attempts so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attempts {
+pub(crate) struct Attempts {
     /// Consecutive wrong codes since the last success or lock.
-    pub wrong_codes: i32,
+    pub(crate) wrong_codes: i32,
     /// How often it was locked since the last success.
-    pub lock_level: i32,
+    pub(crate) lock_level: i32,
     /// Until when nothing is evaluated.
-    pub locked_until: Option<Timestamp>,
+    pub(crate) locked_until: Option<Timestamp>,
     /// Whether an attempt against the present lock was recorded already.
-    pub lock_recorded: bool,
+    pub(crate) lock_recorded: bool,
     /// Failures of the last 30 days, oldest first.
-    pub recent_failures: Vec<Timestamp>,
+    pub(crate) recent_failures: Vec<Timestamp>,
     /// When the 30-day budget was used up.
-    pub exhausted_time: Option<Timestamp>,
+    pub(crate) exhausted_time: Option<Timestamp>,
 }
 
 impl Attempts {
     /// Whether nothing may be evaluated at `now`.
     #[must_use]
-    pub fn is_locked(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_locked(&self, now: Timestamp) -> bool {
         self.exhausted_time.is_some() || self.locked_until.is_some_and(|until| now < until)
     }
 
     /// When the present lock ends; none when there is no lock, or only an administrator can end it.
     #[must_use]
-    pub fn lock_end(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn lock_end(&self, now: Timestamp) -> Option<Timestamp> {
         self.locked_until.filter(|until| self.exhausted_time.is_none() && now < *until)
     }
 
     /// Whether a success would change anything.
     #[must_use]
-    pub fn is_clear(&self) -> bool {
+    pub(crate) fn is_clear(&self) -> bool {
         self.wrong_codes == 0 && self.lock_level == 0 && self.locked_until.is_none()
     }
 
     /// After one more wrong code.
     #[must_use]
-    pub fn after_wrong(&self, now: Timestamp) -> Self {
+    pub(crate) fn after_wrong(&self, now: Timestamp) -> Self {
         let mut next = self.clone();
         next.recent_failures.retain(|at| *at > now - WINDOW);
         next.recent_failures.push(now);
@@ -76,7 +76,7 @@ impl Attempts {
 
     /// After a success. The failures of the window stay.
     #[must_use]
-    pub fn after_success(&self) -> Self {
+    pub(crate) fn after_success(&self) -> Self {
         Self {
             recent_failures: self.recent_failures.clone(),
             exhausted_time: self.exhausted_time,

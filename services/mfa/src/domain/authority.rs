@@ -4,26 +4,27 @@
 //! greys the switch out (`can_disable`) and what `DisableMfa` answers.
 
 use access::{SignedIn, within_reach};
+use clock::Timestamp;
 use fault::{Outcome, Reason};
 use types::Role::{ProviderAdmin, ProviderOperator, ResellerAdmin, ResellerOperator};
 use types::{AuthSource, Grade, OrganizationKind, OrganizationPath, Role, UserId};
 
-use super::{Chain, ProviderScope, Target};
+use super::{Chain, Policy, ProviderScope, Target, may_disable};
 
 /// A user as identity described them a moment ago.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TargetUser {
+pub(crate) struct TargetUser {
     /// The user.
-    pub id: UserId,
+    pub(crate) id: UserId,
     /// The role.
-    pub role: Role,
+    pub(crate) role: Role,
     /// Who checks the password; external users are exempt.
-    pub auth_source: AuthSource,
+    pub(crate) auth_source: AuthSource,
 }
 
 /// A target, and where in the tree it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Located {
+pub(crate) enum Located {
     /// One of the provider's switches.
     Scope {
         /// The provider's path.
@@ -40,7 +41,7 @@ pub enum Located {
 impl Located {
     /// The levels that bear on it.
     #[must_use]
-    pub fn chain(&self) -> Chain {
+    pub(crate) fn chain(&self) -> Chain {
         match self {
             Self::Scope { provider, scope } => Chain::of_scope(provider, *scope),
             Self::Organization(path) => Chain::of_organization(path),
@@ -50,13 +51,13 @@ impl Located {
 
     /// The target.
     #[must_use]
-    pub fn target(&self) -> Target {
+    pub(crate) fn target(&self) -> Target {
         self.chain().own().target
     }
 
     /// The organisation it belongs to.
     #[must_use]
-    pub fn path(&self) -> &OrganizationPath {
+    pub(crate) fn path(&self) -> &OrganizationPath {
         match self {
             Self::Scope { provider: path, .. } | Self::Organization(path) | Self::User(path, _) => path,
         }
@@ -64,7 +65,7 @@ impl Located {
 
     /// The user, when it is one.
     #[must_use]
-    pub fn user(&self) -> Option<TargetUser> {
+    pub(crate) fn user(&self) -> Option<TargetUser> {
         match self {
             Self::Scope { .. } | Self::Organization(_) => None,
             Self::User(_, user) => Some(*user),
@@ -73,7 +74,7 @@ impl Located {
 
     /// Whether it is a user whose second factor is another's job (R7).
     #[must_use]
-    pub fn is_exempt(&self) -> bool {
+    pub(crate) fn is_exempt(&self) -> bool {
         self.user().is_some_and(|user| user.auth_source == AuthSource::External)
     }
 }
@@ -83,7 +84,7 @@ impl Located {
 /// # Errors
 /// ROLE_NOT_ALLOWED, NOT_FOUND (outside the actor's branch, like a target that does not exist), SELF_ADMINISTRATION,
 /// TARGET_OUTRANKS_ACTOR.
-pub fn may_change(actor: &SignedIn, target: &Located) -> Outcome<()> {
+pub(crate) fn may_change(actor: &SignedIn, target: &Located) -> Outcome<()> {
     if !matches!(actor.role.grade(), Grade::Operator | Grade::Admin) {
         return Err(Reason::RoleNotAllowed.into());
     }
@@ -127,13 +128,31 @@ fn roles_for(target: &Located) -> &'static [Role] {
 ///
 /// # Errors
 /// NOT_FOUND.
-pub fn may_see(actor: &SignedIn, target: &Located) -> Outcome<()> {
+pub(crate) fn may_see(actor: &SignedIn, target: &Located) -> Outcome<()> {
     let own = target.user().is_some_and(|user| user.id == actor.user_id);
     let other_user = target.user().is_some() && !own;
     if other_user && actor.role.grade() == Grade::User {
         return Err(Reason::NotFound.into());
     }
     within_reach(actor, target.path())
+}
+
+/// Whether `DisableMfa` by `actor` would be accepted: authority first, then the state of the target and of the tree. (A
+/// session whose second factor is not fresh is told so before; a step-up mends it.)
+///
+/// # Errors
+/// As [`may_change`]; USER_NOT_LOCAL; MFA_ENFORCED_BY_PARENT.
+pub(crate) fn can_disable(
+    actor: &SignedIn,
+    target: &Located,
+    policy: &Policy,
+    now: Timestamp,
+) -> Outcome<()> {
+    may_change(actor, target)?;
+    if target.is_exempt() {
+        return Err(Reason::UserNotLocal.into());
+    }
+    Ok(may_disable(policy, now)?)
 }
 
 #[cfg(test)]

@@ -99,7 +99,8 @@ fn nobody_changes_their_own() {
 fn the_access_table_admits_the_same_roles() {
     let tree = tree();
     let target = user(&tree.company, Role::CompanyUser);
-    for method in ["EnforcementService/EnforceMfa", "EnforcementService/DisableMfa", "FactorService/ResetMfa"] {
+    for method in ["EnforcementService/EnforceMfa", "EnforcementService/DisableMfa", "FactorService/ResetMfa"]
+    {
         let rule = access::rule(&format!("/countersign.mfa.v1.{method}")).unwrap();
         for role in Role::ALL {
             let allowed = may_change(&actor(&tree, *role), &target).is_ok();

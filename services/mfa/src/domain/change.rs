@@ -7,7 +7,7 @@ use super::{Own, Policy, PolicyLevel};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangeKind {
+pub(crate) enum ChangeKind {
     /// Demand MFA.
     Enforce {
         /// From when; none: at once.
@@ -26,16 +26,16 @@ pub enum ChangeKind {
 
 /// What is asked for, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// What.
-    pub kind: ChangeKind,
+    pub(crate) kind: ChangeKind,
     /// Why, as the actor wrote.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// It is so already: nothing is written and nothing recorded.
     Unchanged,
     /// The level's new value.
@@ -55,7 +55,7 @@ pub enum Decision {
 ///
 /// # Errors
 /// MFA_ENFORCED_BY_PARENT for an organisation below one that enforces; MFA_NOT_DISABLED for a re-enable without a disable.
-pub fn decide_change(
+pub(crate) fn decide_change(
     kind: ChangeKind,
     policy: &Policy,
     configured: bool,
@@ -101,7 +101,7 @@ pub fn decide_change(
 ///
 /// # Errors
 /// MFA_ENFORCED_BY_PARENT.
-pub fn may_disable(policy: &Policy, now: Timestamp) -> Result<(), Reason> {
+pub(crate) fn may_disable(policy: &Policy, now: Timestamp) -> Result<(), Reason> {
     let is_user = policy.own().place.target.level() == PolicyLevel::User;
     if !is_user && policy.is_locked_from_above(now) { Err(Reason::MfaEnforcedByParent) } else { Ok(()) }
 }

@@ -10,13 +10,13 @@ use types::{EnrollmentId, SessionId, SignInId, TokenHash};
 use super::TimeStep;
 
 /// How long an enrolment lives.
-pub const LIFETIME: Duration = Duration::minutes(15);
+pub(crate) const LIFETIME: Duration = Duration::minutes(15);
 /// So many wrong codes destroy the pending secret. They lock nobody.
 const WRONG_CODES: i32 = 5;
 
 /// What began an enrolment and alone may finish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum EnrollmentBinding {
+pub(crate) enum EnrollmentBinding {
     /// A sign-in under way.
     SignIn(SignInId),
     /// A session.
@@ -26,7 +26,7 @@ pub enum EnrollmentBinding {
 impl EnrollmentBinding {
     /// The form in rows.
     #[must_use]
-    pub fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         match self {
             Self::SignIn(id) => format!("sign_in:{id}"),
             Self::Session(id) => format!("session:{id}"),
@@ -35,7 +35,7 @@ impl EnrollmentBinding {
 
     /// The sign-in, when it is one.
     #[must_use]
-    pub const fn sign_in_id(self) -> Option<SignInId> {
+    pub(crate) const fn sign_in_id(self) -> Option<SignInId> {
         match self {
             Self::SignIn(id) => Some(id),
             Self::Session(_) => None,
@@ -44,7 +44,7 @@ impl EnrollmentBinding {
 
     /// The session, when it is one.
     #[must_use]
-    pub const fn session_id(self) -> Option<SessionId> {
+    pub(crate) const fn session_id(self) -> Option<SessionId> {
         match self {
             Self::SignIn(_) => None,
             Self::Session(id) => Some(id),
@@ -54,37 +54,37 @@ impl EnrollmentBinding {
 
 /// The code that proved an enrolment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Confirmed {
+pub(crate) struct Confirmed {
     /// Its time step, which counts as spent.
-    pub step: TimeStep,
+    pub(crate) step: TimeStep,
     /// When it was checked.
-    pub at: Timestamp,
+    pub(crate) at: Timestamp,
 }
 
 /// An enrolment under way.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pending {
+pub(crate) struct Pending {
     /// The enrolment.
-    pub id: EnrollmentId,
+    pub(crate) id: EnrollmentId,
     /// The secret as it is stored.
-    pub sealed_secret: Vec<u8>,
+    pub(crate) sealed_secret: Vec<u8>,
     /// The user's generation when it began.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// Wrong codes so far.
-    pub wrong_codes: i32,
+    pub(crate) wrong_codes: i32,
     /// Set once a code proved it.
-    pub confirmed: Option<Confirmed>,
+    pub(crate) confirmed: Option<Confirmed>,
     /// The ticket it was begun with.
-    pub ticket: Option<TokenHash>,
+    pub(crate) ticket: Option<TokenHash>,
     /// When it dies.
-    pub expire_time: Timestamp,
+    pub(crate) expire_time: Timestamp,
 }
 
 /// The enrolment, if it still lives: not expired, and no factor was made, removed or reset since it began.
 ///
 /// # Errors
 /// ENROLLMENT_NOT_FOUND.
-pub fn usable(pending: Option<Pending>, generation: i64, now: Timestamp) -> Result<Pending, Reason> {
+pub(crate) fn usable(pending: Option<Pending>, generation: i64, now: Timestamp) -> Result<Pending, Reason> {
     pending
         .filter(|pending| now < pending.expire_time && pending.generation == generation)
         .ok_or(Reason::EnrollmentNotFound)
@@ -92,7 +92,7 @@ pub fn usable(pending: Option<Pending>, generation: i64, now: Timestamp) -> Resu
 
 /// What becomes of a code at confirmation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Confirmation {
+pub(crate) enum Confirmation {
     /// It proves the enrolment.
     Proved(Confirmed),
     /// It is wrong.
@@ -106,7 +106,7 @@ pub enum Confirmation {
 
 /// Decides on a compared code. Proving again is allowed and never lowers the spent step.
 #[must_use]
-pub fn confirm(pending: &Pending, matched: Option<TimeStep>, now: Timestamp) -> Confirmation {
+pub(crate) fn confirm(pending: &Pending, matched: Option<TimeStep>, now: Timestamp) -> Confirmation {
     match matched {
         Some(step) => {
             let step = pending.confirmed.map_or(step, |confirmed| confirmed.step.max(step));

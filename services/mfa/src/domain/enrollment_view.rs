@@ -8,22 +8,22 @@ use zeroize::Zeroizing;
 use super::{Drawn, TotpSecret, draw, provisioning_uri};
 
 /// A new secret in every form that can be shown. All of it is secret.
-pub struct Shown {
+pub(crate) struct Shown {
     /// The provisioning URI.
-    pub uri: Zeroizing<String>,
+    pub(crate) uri: Zeroizing<String>,
     /// The secret in groups of four, for typing.
     pub secret_base32: Zeroizing<String>,
     /// The URI as a QR code.
-    pub qr: Drawn,
+    pub(crate) qr: Drawn,
     /// When the enrolment dies.
-    pub expire_time: Timestamp,
+    pub(crate) expire_time: Timestamp,
 }
 
 /// Everything to show of a new secret.
 ///
 /// # Errors
 /// INTERNAL: the QR code cannot be drawn.
-pub fn show(
+pub(crate) fn show(
     issuer: &OrganizationName,
     account: &Login,
     secret: &TotpSecret,

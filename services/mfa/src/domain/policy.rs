@@ -11,7 +11,7 @@ use super::{Chain, Place, PolicyLevel};
 
 /// A level's own value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Own {
+pub(crate) enum Own {
     /// Never set.
     Unset,
     /// Demanded.
@@ -22,32 +22,32 @@ pub enum Own {
 
 /// Who set a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SetBy {
+pub(crate) struct SetBy {
     /// The user.
-    pub user_id: UserId,
+    pub(crate) user_id: UserId,
     /// The user's role at that time.
-    pub role: Role,
+    pub(crate) role: Role,
 }
 
 /// What was set on a level.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
+pub(crate) struct Setting {
     /// Whether MFA is demanded.
-    pub enforced: bool,
+    pub(crate) enforced: bool,
     /// Why.
-    pub reason: String,
+    pub(crate) reason: String,
     /// From when, where a date was announced.
-    pub enforce_from: Option<Timestamp>,
+    pub(crate) enforce_from: Option<Timestamp>,
     /// Whether users below enrol only with a ticket.
-    pub require_ticket: bool,
+    pub(crate) require_ticket: bool,
     /// Who; none when it was no user.
-    pub set_by: Option<SetBy>,
+    pub(crate) set_by: Option<SetBy>,
     /// When.
-    pub set_time: Timestamp,
+    pub(crate) set_time: Timestamp,
     /// Rises with every change, from 1.
-    pub version: i64,
+    pub(crate) version: i64,
     /// The event of the last change.
-    pub event_id: EventId,
+    pub(crate) event_id: EventId,
 }
 
 impl Setting {
@@ -63,17 +63,17 @@ impl Setting {
 
 /// One level and what was set on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Level {
+pub(crate) struct Level {
     /// Where it stands.
-    pub place: Place,
+    pub(crate) place: Place,
     /// What was set; none when nothing ever was.
-    pub setting: Option<Setting>,
+    pub(crate) setting: Option<Setting>,
 }
 
 impl Level {
     /// The level's own value.
     #[must_use]
-    pub fn own(&self) -> Own {
+    pub(crate) fn own(&self) -> Own {
         match &self.setting {
             None => Own::Unset,
             Some(setting) if setting.enforced => Own::Enforced,
@@ -88,7 +88,7 @@ impl Level {
 
 /// What holds for the target in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EffectiveState {
+pub(crate) enum EffectiveState {
     /// Not demanded.
     Disabled,
     /// Demanded by the target's own level.
@@ -99,37 +99,37 @@ pub enum EffectiveState {
 
 /// The evaluation of a chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Effective {
+pub(crate) struct Effective {
     /// What holds.
-    pub state: EffectiveState,
+    pub(crate) state: EffectiveState,
     /// The highest level that enforces.
-    pub deciding: Option<PolicyLevel>,
+    pub(crate) deciding: Option<PolicyLevel>,
     /// Since when the deciding level demands it.
-    pub enforced_from: Option<Timestamp>,
+    pub(crate) enforced_from: Option<Timestamp>,
     /// When nothing is demanded yet: the earliest announced date.
-    pub announced_from: Option<Timestamp>,
+    pub(crate) announced_from: Option<Timestamp>,
     /// Whether a level that enforces lets users enrol only with a ticket.
-    pub requires_ticket: bool,
+    pub(crate) requires_ticket: bool,
 }
 
 impl Effective {
     /// Whether MFA is demanded.
     #[must_use]
-    pub fn is_enforced(&self) -> bool {
+    pub(crate) fn is_enforced(&self) -> bool {
         self.state != EffectiveState::Disabled
     }
 }
 
 /// The levels of a chain with their settings, highest first; the last is the target's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     above: Vec<Level>,
     own: Level,
 }
 
 impl Policy {
     /// The chain's policy; `setting_of` gives what was set at a place.
-    pub fn of(chain: &Chain, mut setting_of: impl FnMut(Place) -> Option<Setting>) -> Self {
+    pub(crate) fn of(chain: &Chain, mut setting_of: impl FnMut(Place) -> Option<Setting>) -> Self {
         let own = Level { place: chain.own(), setting: setting_of(chain.own()) };
         let above = chain.places().filter(|place| *place != chain.own());
         let above = above.map(|place| Level { place, setting: setting_of(place) }).collect();
@@ -137,19 +137,19 @@ impl Policy {
     }
 
     /// Every level, highest first.
-    pub fn levels(&self) -> impl Iterator<Item = &Level> {
+    pub(crate) fn levels(&self) -> impl Iterator<Item = &Level> {
         self.above.iter().chain([&self.own])
     }
 
     /// The target's own level.
     #[must_use]
-    pub fn own(&self) -> &Level {
+    pub(crate) fn own(&self) -> &Level {
         &self.own
     }
 
     /// What holds at `now`.
     #[must_use]
-    pub fn effective(&self, now: Timestamp) -> Effective {
+    pub(crate) fn effective(&self, now: Timestamp) -> Effective {
         let deciding = self.levels().find(|level| level.enforces(now));
         let announced = || self.levels().filter_map(|level| level.setting.as_ref()?.announces(now)).min();
         let state = match deciding {
@@ -172,16 +172,15 @@ impl Policy {
 
     /// Whether a level above the target's own enforces: then the own level cannot be lifted (R5).
     #[must_use]
-    pub fn is_locked_from_above(&self, now: Timestamp) -> bool {
+    pub(crate) fn is_locked_from_above(&self, now: Timestamp) -> bool {
         self.above.iter().any(|level| level.enforces(now))
     }
 
     /// The versions of everything that was set. A change anywhere on the chain changes it.
     #[must_use]
-    pub fn version(&self) -> PolicyVersion {
-        let version = |level: &Level| {
-            level.setting.as_ref().map(|setting| (level.place.target.key(), setting.version))
-        };
+    pub(crate) fn version(&self) -> PolicyVersion {
+        let version =
+            |level: &Level| level.setting.as_ref().map(|setting| (level.place.target.key(), setting.version));
         PolicyVersion(self.levels().filter_map(version).collect())
     }
 }

@@ -36,7 +36,8 @@ fn policy(settings: [Option<Setting>; 4]) -> Policy {
 #[test]
 fn one_level_that_enforces_is_enough_and_the_highest_decides() {
     use EffectiveState::{Disabled, Enabled, EnabledByInheritance};
-    let (on, off, unset) = (|| Some(setting(true, None, false)), || Some(setting(false, None, false)), || None);
+    let (on, off, unset) =
+        (|| Some(setting(true, None, false)), || Some(setting(false, None, false)), || None);
     let later = || Some(setting(true, Some(NOW + time::Duration::days(1)), false));
     let due = || Some(setting(true, Some(NOW), false));
     for (settings, state, deciding, locked) in [

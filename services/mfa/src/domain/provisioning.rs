@@ -24,7 +24,11 @@ const ACCOUNT_BUDGET: usize = 660;
 
 /// The URI for a secret. It holds the secret: shown once, never stored or logged.
 #[must_use]
-pub fn provisioning_uri(issuer: &OrganizationName, account: &Login, secret: &TotpSecret) -> Zeroizing<String> {
+pub(crate) fn provisioning_uri(
+    issuer: &OrganizationName,
+    account: &Login,
+    secret: &TotpSecret,
+) -> Zeroizing<String> {
     let issuer = encode(issuer.as_str(), ESCAPED, ISSUER_BUDGET);
     let account = encode(account.as_str(), ESCAPED_IN_ACCOUNT, ACCOUNT_BUDGET);
     let secret = secret.base32();

@@ -11,20 +11,20 @@ use zeroize::Zeroizing;
 const MODULE: u32 = 8;
 
 /// The same code three times. All of them hold the secret.
-pub struct Drawn {
+pub(crate) struct Drawn {
     /// An image.
-    pub png: Vec<u8>,
+    pub(crate) png: Vec<u8>,
     /// A drawing.
-    pub svg: String,
+    pub(crate) svg: String,
     /// Half-block characters, two modules a character.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 /// Draws a text, error correction level M, with the quiet zone of four modules that scanners need.
 ///
 /// # Errors
 /// INTERNAL: the text is too long for a QR code, which a provisioning URI never is.
-pub fn draw(text: &str) -> Outcome<Drawn> {
+pub(crate) fn draw(text: &str) -> Outcome<Drawn> {
     let code = QrCode::with_error_correction_level(text, EcLevel::M).map_err(defect)?;
     let image = code.render::<Luma<u8>>().quiet_zone(true).module_dimensions(MODULE, MODULE).build();
     let (width, height) = image.dimensions();

@@ -4,7 +4,7 @@ use types::{OrganizationId, OrganizationKind, OrganizationPath, UserId};
 
 /// The provider's two switches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ProviderScope {
+pub(crate) enum ProviderScope {
     /// All resellers and companies.
     ClientsAndResellers,
     /// The provider's own users.
@@ -14,7 +14,7 @@ pub enum ProviderScope {
 impl ProviderScope {
     /// The word in rows, events and policy versions.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::ClientsAndResellers => "clients_and_resellers",
             Self::InternalUsers => "internal_users",
@@ -24,7 +24,7 @@ impl ProviderScope {
 
 /// The level of a policy, highest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum PolicyLevel {
+pub(crate) enum PolicyLevel {
     /// One of the provider's switches.
     Provider,
     /// A reseller.
@@ -38,7 +38,7 @@ pub enum PolicyLevel {
 impl PolicyLevel {
     /// The word in rows and events.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
             Self::Reseller => "reseller",
@@ -50,7 +50,7 @@ impl PolicyLevel {
 
 /// Whom a policy is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Target {
+pub(crate) enum Target {
     /// One of the provider's switches.
     Provider(ProviderScope),
     /// A reseller: its own users and all users of all its companies.
@@ -64,7 +64,7 @@ pub enum Target {
 impl Target {
     /// The name in rows, events and policy versions.
     #[must_use]
-    pub fn key(self) -> String {
+    pub(crate) fn key(self) -> String {
         match self {
             Self::Provider(scope) => scope.as_str().to_owned(),
             Self::Reseller(id) | Self::Company(id) => id.to_string(),
@@ -74,7 +74,7 @@ impl Target {
 
     /// The level.
     #[must_use]
-    pub const fn level(self) -> PolicyLevel {
+    pub(crate) const fn level(self) -> PolicyLevel {
         match self {
             Self::Provider(_) => PolicyLevel::Provider,
             Self::Reseller(_) => PolicyLevel::Reseller,
@@ -86,16 +86,16 @@ impl Target {
 
 /// Where the policy of one level stands: the organisation it belongs to, and the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Place {
+pub(crate) struct Place {
     /// The provider, reseller or company the level belongs to; for a user, the user's organisation.
-    pub organization_id: OrganizationId,
+    pub(crate) organization_id: OrganizationId,
     /// The target.
-    pub target: Target,
+    pub(crate) target: Target,
 }
 
 /// The levels that bear on a target, highest first; the last is the target's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Chain {
+pub(crate) struct Chain {
     above: Vec<Place>,
     own: Place,
 }
@@ -103,7 +103,7 @@ pub struct Chain {
 impl Chain {
     /// The levels of a user of the organisation at `path`.
     #[must_use]
-    pub fn of_user(path: &OrganizationPath, user: UserId) -> Self {
+    pub(crate) fn of_user(path: &OrganizationPath, user: UserId) -> Self {
         let own = Place { organization_id: path.organization_id(), target: Target::User(user) };
         let above = match path.kind() {
             OrganizationKind::Provider => vec![scope(path, ProviderScope::InternalUsers)],
@@ -114,7 +114,7 @@ impl Chain {
 
     /// The levels of the organisation at `path`; for the provider, its switch for internal users.
     #[must_use]
-    pub fn of_organization(path: &OrganizationPath) -> Self {
+    pub(crate) fn of_organization(path: &OrganizationPath) -> Self {
         let mut above = organizations(path);
         match above.pop() {
             Some(own) if path.kind() != OrganizationKind::Provider => Self { above, own },
@@ -124,18 +124,18 @@ impl Chain {
 
     /// One of the provider's switches: nothing is above it.
     #[must_use]
-    pub fn of_scope(provider: &OrganizationPath, which: ProviderScope) -> Self {
+    pub(crate) fn of_scope(provider: &OrganizationPath, which: ProviderScope) -> Self {
         Self { above: Vec::new(), own: scope(provider, which) }
     }
 
     /// The target's own level.
     #[must_use]
-    pub fn own(&self) -> Place {
+    pub(crate) fn own(&self) -> Place {
         self.own
     }
 
     /// Every level, highest first.
-    pub fn places(&self) -> impl Iterator<Item = Place> {
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> {
         self.above.iter().copied().chain([self.own])
     }
 }

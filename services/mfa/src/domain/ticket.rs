@@ -8,26 +8,26 @@ use types::TokenHash;
 use super::EnrollmentBinding;
 
 /// How long a ticket is good for.
-pub const TICKET_LIFETIME: Duration = Duration::hours(24);
+pub(crate) const TICKET_LIFETIME: Duration = Duration::hours(24);
 /// How long the first administrator's is: systems are set up on Fridays.
-pub const BOOTSTRAP_TICKET_LIFETIME: Duration = Duration::days(7);
+pub(crate) const BOOTSTRAP_TICKET_LIFETIME: Duration = Duration::days(7);
 
 /// A ticket as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ticket {
+pub(crate) struct Ticket {
     /// What it is known by.
-    pub hash: TokenHash,
+    pub(crate) hash: TokenHash,
     /// When it is good for nothing any more.
-    pub expire_time: Timestamp,
+    pub(crate) expire_time: Timestamp,
     /// The sign-in or session using it (in the form of rows), and until when: an abandoned enrolment gives it free.
-    pub bound: Option<(String, Timestamp)>,
+    pub(crate) bound: Option<(String, Timestamp)>,
     /// Whether an enrolment begun with it was acknowledged.
-    pub spent: bool,
+    pub(crate) spent: bool,
 }
 
 /// What a caller presented, and what was found under it for this very user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TicketClaim {
+pub(crate) enum TicketClaim {
     /// None was presented.
     Absent,
     /// One was presented; no such ticket of this user exists.
@@ -41,7 +41,7 @@ pub enum TicketClaim {
 ///
 /// # Errors
 /// ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED.
-pub fn admit(
+pub(crate) fn admit(
     claim: TicketClaim,
     required: bool,
     binding: EnrollmentBinding,

@@ -17,25 +17,25 @@ const DRIFT: i64 = 1;
 
 /// The number of a time step: seconds since 1970 divided by thirty. Stays a 64-bit number, so 2038 is a year like others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TimeStep(pub i64);
+pub(crate) struct TimeStep(pub(crate) i64);
 
 impl TimeStep {
     /// The step a time falls in.
     #[must_use]
-    pub const fn at(now: Timestamp) -> Self {
+    pub(crate) const fn at(now: Timestamp) -> Self {
         Self(now.unix_timestamp().div_euclid(STEP_SECONDS))
     }
 }
 
 /// The secret of one factor. It does not print and is wiped.
-pub struct TotpSecret(Zeroizing<[u8; SECRET_LENGTH]>);
+pub(crate) struct TotpSecret(Zeroizing<[u8; SECRET_LENGTH]>);
 
 impl TotpSecret {
     /// A new secret of the operating system's generator.
     ///
     /// # Errors
     /// INTERNAL: the generator is not available.
-    pub fn generate() -> Outcome<Self> {
+    pub(crate) fn generate() -> Outcome<Self> {
         random_bytes().map(Self).map_err(|error| Fault::new(Reason::Internal).with_cause(error))
     }
 
@@ -43,7 +43,7 @@ impl TotpSecret {
     ///
     /// # Errors
     /// CORRUPT: it has another length.
-    pub fn from_bytes(bytes: &[u8]) -> Outcome<Self> {
+    pub(crate) fn from_bytes(bytes: &[u8]) -> Outcome<Self> {
         let mut secret = Zeroizing::new([0; SECRET_LENGTH]);
         if bytes.len() != SECRET_LENGTH {
             return Err(Reason::Corrupt.into());
@@ -54,13 +54,13 @@ impl TotpSecret {
 
     /// The bytes, to be sealed.
     #[must_use]
-    pub fn expose(&self) -> &[u8] {
+    pub(crate) fn expose(&self) -> &[u8] {
         self.0.as_slice()
     }
 
     /// The text form of RFC 4648 base32 without padding, as authenticator apps read it.
     #[must_use]
-    pub fn base32(&self) -> Zeroizing<String> {
+    pub(crate) fn base32(&self) -> Zeroizing<String> {
         Zeroizing::new(BASE32_NOPAD.encode(self.expose()))
     }
 
@@ -69,7 +69,7 @@ impl TotpSecret {
     ///
     /// # Errors
     /// INTERNAL: totp-rs refuses our parameters, which is a defect.
-    pub fn matching_step(&self, code: &OneTimeCode, now: Timestamp) -> Outcome<Option<TimeStep>> {
+    pub(crate) fn matching_step(&self, code: &OneTimeCode, now: Timestamp) -> Outcome<Option<TimeStep>> {
         let totp = self.totp(Algorithm::SHA1, 6)?;
         let TimeStep(present) = TimeStep::at(now);
         let (mut found, mut step) = (Choice::from(0), 0i64);
@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn hotp_vectors() {
         let expected = [
-            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871", "520489",
+            "755224", "287082", "359152", "969429", "338314", "254676", "287922", "162583", "399871",
+            "520489",
         ];
         for (counter, expected) in (0..).zip(expected) {
             assert_eq!(code(Algorithm::SHA1, 20, 6, counter), expected);

@@ -7,19 +7,19 @@ use super::{Attempts, TimeStep};
 
 /// A user's state that outlives factors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct UserState {
+pub(crate) struct UserState {
     /// Raised by every reset, disable, removal and new factor.
-    pub generation: i64,
+    pub(crate) generation: i64,
     /// Whether the next enrolment needs a ticket whatever policy says.
-    pub ticket_required: bool,
+    pub(crate) ticket_required: bool,
     /// The budget of guesses.
-    pub attempts: Attempts,
+    pub(crate) attempts: Attempts,
 }
 
 impl UserState {
     /// After an administrator destroyed what was configured: everything begun before is dead, and the slate is clean.
     #[must_use]
-    pub fn after_reset(&self) -> Self {
+    pub(crate) fn after_reset(&self) -> Self {
         Self {
             generation: self.generation.saturating_add(1),
             ticket_required: self.ticket_required,
@@ -29,7 +29,7 @@ impl UserState {
 
     /// After a new factor was acknowledged: everything begun before is dead; the failures of the window stay.
     #[must_use]
-    pub fn after_enrollment(&self) -> Self {
+    pub(crate) fn after_enrollment(&self) -> Self {
         Self {
             generation: self.generation.saturating_add(1),
             ticket_required: false,
@@ -39,24 +39,24 @@ impl UserState {
 
     /// After the user removed their factor.
     #[must_use]
-    pub fn after_removal(&self) -> Self {
+    pub(crate) fn after_removal(&self) -> Self {
         Self { generation: self.generation.saturating_add(1), ..self.clone() }
     }
 }
 
 /// An active authenticator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Factor {
+pub(crate) struct Factor {
     /// The factor.
-    pub id: FactorId,
+    pub(crate) id: FactorId,
     /// The secret as it is stored.
-    pub sealed_secret: Vec<u8>,
+    pub(crate) sealed_secret: Vec<u8>,
     /// The highest time step accepted so far.
-    pub last_step: TimeStep,
+    pub(crate) last_step: TimeStep,
     /// When it became active.
-    pub enroll_time: Timestamp,
+    pub(crate) enroll_time: Timestamp,
     /// When a code of it was accepted last.
-    pub last_use_time: Option<Timestamp>,
+    pub(crate) last_use_time: Option<Timestamp>,
 }
 
 #[cfg(test)]
@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn every_change_of_the_configuration_raises_the_generation() {
-        let attempts = Attempts { wrong_codes: 3, recent_failures: vec![Timestamp::UNIX_EPOCH], ..Attempts::default() };
+        let attempts =
+            Attempts { wrong_codes: 3, recent_failures: vec![Timestamp::UNIX_EPOCH], ..Attempts::default() };
         let state = UserState { generation: 4, ticket_required: true, attempts };
         let (reset, enrolled, removed) =
             (state.after_reset(), state.after_enrollment(), state.after_removal());

@@ -10,7 +10,7 @@ use super::{Attempts, TimeStep};
 
 /// What becomes of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// The code is right and new: the factor's last step rises to this one, and the count of wrong codes ends.
     Accepted {
         /// The step that matched.
@@ -43,7 +43,7 @@ pub enum Verdict {
 impl Verdict {
     /// What the caller is told; none when the code was accepted. Wrong, used and locked are one answer.
     #[must_use]
-    pub fn reason(&self) -> Option<Reason> {
+    pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Accepted { .. } => None,
             Self::Wrong { .. } | Self::Replayed | Self::Locked { .. } => Some(Reason::CodeRefused),
@@ -57,7 +57,7 @@ impl Verdict {
 ///
 /// # Errors
 /// The verdict, when it may not.
-pub fn gate(attempts: &Attempts, has_factor: bool, now: Timestamp) -> Result<(), Verdict> {
+pub(crate) fn gate(attempts: &Attempts, has_factor: bool, now: Timestamp) -> Result<(), Verdict> {
     if !has_factor {
         return Err(Verdict::NoFactor);
     }
@@ -69,7 +69,7 @@ pub fn gate(attempts: &Attempts, has_factor: bool, now: Timestamp) -> Result<(),
 
 /// The verdict on a compared code: `matched` is the step whose code it is, `last_step` the highest accepted so far.
 #[must_use]
-pub fn judge(
+pub(crate) fn judge(
     matched: Option<TimeStep>,
     last_step: TimeStep,
     attempts: &Attempts,

@@ -10,8 +10,8 @@ use wire::{PolicyVersion, UserFacts};
 
 use super::Mfa;
 use crate::domain::PolicyLevel;
-use crate::store::situation::{self, Situation};
 use crate::store::UserKey;
+use crate::store::situation::{self, Situation};
 
 /// How often it is looked whether a creation has arrived.
 const LOOK_EVERY: Duration = Duration::from_millis(25);

@@ -28,12 +28,7 @@ impl Holder {
 ///
 /// # Errors
 /// INTERNAL: the operating system gives no randomness.
-pub(super) fn seal(
-    keyring: &Keyring,
-    holder: Holder,
-    user: UserId,
-    secret: &TotpSecret,
-) -> Outcome<Vec<u8>> {
+pub(super) fn seal(keyring: &Keyring, holder: Holder, user: UserId, secret: &TotpSecret) -> Outcome<Vec<u8>> {
     let (table, row) = holder.place();
     let user = user.to_string();
     let sealed = keyring.seal(&binding(table, &row, &user), secret.expose());
@@ -71,11 +66,9 @@ mod tests {
         assert_eq!(open(&keyring, factor, user, &sealed).unwrap().expose(), secret.expose());
         let Holder::Factor(id) = factor else { panic!("a factor") };
         let same_id = Holder::Pending(EnrollmentId::from_uuid(id.uuid()));
-        for (holder, user) in [
-            (Holder::Factor(FactorId::generate()), user),
-            (factor, UserId::generate()),
-            (same_id, user),
-        ] {
+        for (holder, user) in
+            [(Holder::Factor(FactorId::generate()), user), (factor, UserId::generate()), (same_id, user)]
+        {
             assert_eq!(open(&keyring, holder, user, &sealed).unwrap_err().reason(), Reason::Corrupt);
         }
     }

@@ -42,8 +42,12 @@ pub(super) async fn try_code(
     let now = attempt.act.at;
     let verdict = match (gate(&state.attempts, factor.is_some(), now), factor) {
         (Ok(()), Some(factor)) => {
-            let secret =
-                open(attempt.keyring, Holder::Factor(factor.id), attempt.whom.user_id, &factor.sealed_secret)?;
+            let secret = open(
+                attempt.keyring,
+                Holder::Factor(factor.id),
+                attempt.whom.user_id,
+                &factor.sealed_secret,
+            )?;
             judge(secret.matching_step(attempt.code, now)?, factor.last_step, &state.attempts, now)
         }
         (Ok(()), None) => Verdict::NoFactor,
@@ -53,17 +57,17 @@ pub(super) async fn try_code(
         return Err(Fault::new(Reason::CodeRefused).with_cause(CountOnly));
     }
     write(unit, attempt, state, &verdict).await?;
-    let draft =
-        events::verification(attempt.act, &attempt.whom, factor.map(|factor| factor.id), attempt.purpose, &verdict);
+    let draft = events::verification(
+        attempt.act,
+        &attempt.whom,
+        factor.map(|factor| factor.id),
+        attempt.purpose,
+        &verdict,
+    );
     Ok((unit.record(draft), verdict))
 }
 
-async fn write(
-    unit: &Unit<'_>,
-    attempt: &Attempt<'_>,
-    state: &UserState,
-    verdict: &Verdict,
-) -> Outcome<()> {
+async fn write(unit: &Unit<'_>, attempt: &Attempt<'_>, state: &UserState, verdict: &Verdict) -> Outcome<()> {
     let user = UserKey::new(attempt.whom.path, attempt.whom.user_id);
     let attempts = match verdict {
         Verdict::Accepted { step, attempts } => {

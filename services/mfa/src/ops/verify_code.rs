@@ -56,7 +56,8 @@ impl Mfa {
         let now = self.clock.now();
         let user = UserKey::new(&call.user.path, call.user.id);
         let chain = Chain::of_user(&call.user.path, call.user.id);
-        let context = Context { keyring: Arc::clone(&self.keyring), act: call.act(now), call, command, chain };
+        let context =
+            Context { keyring: Arc::clone(&self.keyring), act: call.act(now), call, command, chain };
         let unit = self.store.unit("verify_code", context, |unit, context| Box::pin(verify(unit, context)));
         let (verdict, factor) = count(&self.store, user, unit.await).await?;
         match (verdict.reason(), factor) {

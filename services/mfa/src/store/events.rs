@@ -7,7 +7,8 @@ use fault::Reason;
 use proto::events::event::Payload;
 use proto::events::{
     CallRefused, EnforcementChanged, EnrollmentBegun, EnrollmentConfirmed, EnrollmentRefused, FactorEnrolled,
-    FactorRemoved, FactorReset, TicketIssued, VerificationRefusal, VerificationRefused, VerificationSucceeded,
+    FactorRemoved, FactorReset, TicketIssued, VerificationRefusal, VerificationRefused,
+    VerificationSucceeded,
 };
 use types::{AttemptId, EnrollmentId, FactorId, OrganizationPath, SessionId, SignInId, UserId};
 use wire::timestamp_to_wire;
@@ -175,7 +176,9 @@ pub(crate) fn verification(
 ) -> Draft {
     let (refusal, wrong_codes, locked_until) = match verdict {
         Verdict::Accepted { .. } => return verification_succeeded(act, whom, factor, purpose),
-        Verdict::Wrong { attempts, wrong_codes } => (VerificationRefusal::Wrong, *wrong_codes, attempts.lock_end(act.at)),
+        Verdict::Wrong { attempts, wrong_codes } => {
+            (VerificationRefusal::Wrong, *wrong_codes, attempts.lock_end(act.at))
+        }
         Verdict::Replayed => (VerificationRefusal::Replayed, 0, None),
         Verdict::Locked { until, .. } => (VerificationRefusal::Locked, 0, *until),
         Verdict::NoFactor => (VerificationRefusal::NoFactor, 0, None),

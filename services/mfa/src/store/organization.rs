@@ -8,10 +8,7 @@ use wire::{OrganizationFacts, OrganizationState};
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn name(
-    store: &Store,
-    id: OrganizationId,
-) -> Result<Option<OrganizationName>, StoreError> {
+pub(crate) async fn name(store: &Store, id: OrganizationId) -> Result<Option<OrganizationName>, StoreError> {
     const SQL: &str = "-- organization::name
         SELECT name FROM organization WHERE organization_id = $1";
     let reader = store.read().await?;

@@ -148,4 +148,3 @@ fn pending(row: &Row) -> Result<Pending, StoreError> {
         expire_time: row.try_get("expire_time")?,
     })
 }
-

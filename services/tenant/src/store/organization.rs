@@ -141,7 +141,7 @@ async fn insert_row(unit: &Unit<'_>, organization: &Organization) -> Outcome<()>
 pub(crate) async fn update_name(unit: &Unit<'_>, organization: &Organization) -> Outcome<()> {
     const SQL: &str = "-- organization::update_name
         UPDATE organization SET name = $2, name_key = $3, version = $4, update_time = $5
-        WHERE organization_id = $1 AND version = $4 - 1";
+        WHERE organization_id = $1 AND version = $4::bigint - 1";
     unit.execute_one(
         "organization::update_name",
         SQL,

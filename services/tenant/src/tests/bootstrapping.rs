@@ -24,7 +24,7 @@ async fn the_first_organisation_is_the_provider() {
 
     assert_eq!(provider.kind(), OrganizationKind::Provider);
     assert_eq!(provider.state(), OrganizationState::Active);
-    assert_eq!(provider.path, [provider.id.clone()]);
+    assert_eq!(provider.path, std::slice::from_ref(&provider.id));
     assert_eq!(
         (provider.parent_id.as_str(), provider.realms.as_slice()),
         ("", &["cloudline.example".into()][..])

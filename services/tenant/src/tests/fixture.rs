@@ -1,5 +1,6 @@
 //! A service without its network, on a database of its own.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use access::{Caller, Peer, SignedIn};
@@ -28,8 +29,8 @@ pub(super) struct Fixture {
     pub(super) facts: FactsHandlers,
     pub(super) clock: ManualClock,
     pub(super) rows: tokio_postgres::Client,
+    pub(super) certificates: Certificates,
     _sequencer: Sequencer,
-    _certificates: Certificates,
 }
 
 /// A provider, a reseller with two companies, and another reseller with one.
@@ -44,6 +45,11 @@ pub(super) struct Tree {
 impl Fixture {
     /// On an empty database. mfa is not there: nobody listens where it should.
     pub(super) async fn new() -> Self {
+        Self::with_mfa_at(([127, 0, 0, 1], 1).into()).await
+    }
+
+    /// On an empty database, with mfa at an address.
+    pub(super) async fn with_mfa_at(mfa: SocketAddr) -> Self {
         let database = Database::create(crate::migrations).await;
         let certificates = Certificates::create();
         let clock = ManualClock::at(datetime!(2026-11-24 09:00 UTC));
@@ -51,9 +57,8 @@ impl Fixture {
         let keyring = Arc::new(Keyring::ephemeral().unwrap());
         let log = Log::open(ServiceName::Tenant, store.clone(), Arc::clone(&keyring), clock.shared());
         let sequencer = Sequencer::spawn(&database.sequencer_url, Default::default()).unwrap();
-        let nowhere = vec!["127.0.0.1:1".to_owned()];
-        let mfa = PeerChannel::connect_lazily(nowhere, &certificates.of("tenant"), TRUST_DOMAIN, Peer::MFA)
-            .unwrap();
+        let mfa = vec![mfa.to_string()];
+        let mfa = PeerChannel::connect_lazily(mfa, &certificates.of("tenant"), Peer::MFA).unwrap();
         let enforcers = Dependents::new(ServiceName::Tenant, log, vec![(ServiceName::Mfa, mfa)]);
         let tenant = Arc::new(Tenant { store, clock: clock.shared(), keyring, enforcers });
         Self {
@@ -62,32 +67,33 @@ impl Fixture {
             tenant,
             clock,
             rows: database.owner().await,
+            certificates,
             _sequencer: sequencer,
-            _certificates: certificates,
         }
     }
 
     /// With a tree.
     pub(super) async fn with_tree() -> (Self, Tree) {
         let fixture = Self::new().await;
+        let tree = fixture.tree().await;
+        (fixture, tree)
+    }
+
+    /// Creates a tree in an empty database.
+    pub(super) async fn tree(&self) -> Tree {
         let bootstrap = BootstrapRequest {
             name: "Cloudline".into(),
             realm: "cloudline.example".into(),
             ..Default::default()
         };
-        let provider = organization(
-            fixture
-                .rpcs
-                .bootstrap(by_operator(bootstrap))
-                .await
-                .map(|answer| answer.into_inner().organization),
-        );
+        let answer = self.rpcs.bootstrap(by_operator(bootstrap)).await;
+        let provider = organization(answer.map(|answer| answer.into_inner().organization));
         let admin = admin(&provider);
-        let reseller = fixture.reseller(&admin, "Nordwind IT").await;
-        let company = fixture.company(&admin, &reseller, "Acme GmbH").await;
-        let other_reseller = fixture.reseller(&admin, "Südstern Systems").await;
-        let other_company = fixture.company(&admin, &other_reseller, "Globex").await;
-        (fixture, Tree { provider, reseller, company, other_reseller, other_company })
+        let reseller = self.reseller(&admin, "Nordwind IT").await;
+        let company = self.company(&admin, &reseller, "Acme GmbH").await;
+        let other_reseller = self.reseller(&admin, "Südstern Systems").await;
+        let other_company = self.company(&admin, &other_reseller, "Globex").await;
+        Tree { provider, reseller, company, other_reseller, other_company }
     }
 
     pub(super) async fn reseller(&self, caller: &SignedIn, name: &str) -> Organization {
@@ -107,6 +113,19 @@ impl Fixture {
     pub(super) async fn events(&self) -> Vec<Event> {
         let rows = self.rows.query("SELECT envelope FROM event ORDER BY seq", &[]).await.unwrap();
         rows.iter().map(|row| Event::decode(row.get::<_, &[u8]>(0)).unwrap()).collect()
+    }
+
+    /// The position of the last event that is in the log by now or will be in a moment.
+    pub(super) async fn position_of_last_event(&self) -> i64 {
+        let sql = "SELECT (SELECT max(position) FROM event_position), (SELECT count(*) FROM event), \
+                   (SELECT count(*) FROM organization WHERE name = 'Ostwind')";
+        loop {
+            let row = self.rows.query_one(sql, &[]).await.unwrap();
+            let (position, events, created): (Option<i64>, i64, i64) = (row.get(0), row.get(1), row.get(2));
+            if created == 1 && position == Some(events) {
+                return events;
+            }
+        }
     }
 
     /// How many organisations there are.

@@ -1,34 +1,27 @@
-//! One real PostgreSQL server for the test process, a database of its own for every test, and peers' certificates.
+//! One PostgreSQL server for the test process, a copy of the migrated template for every test.
 
 use std::sync::LazyLock;
 
-use local::certificates::DevCa;
 use local::postgres::databases::{DatabasePlan, Passwords, create_from_template, provision};
 use local::postgres::{Options, Postgres};
-use rpc::TlsFiles;
-use store::MigrationSet;
-use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
 
 /// Outlives the runtimes of single tests, which start and stop around it.
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime for the server"));
 static SERVER: OnceCell<Postgres> = OnceCell::const_new();
 static TEMPLATE: OnceCell<DatabasePlan> = OnceCell::const_new();
 
-/// The trust domain of the certificates.
-pub(crate) const TRUST_DOMAIN: &str = "countersign.local";
-
 /// The addresses of one test's database. The server and all its databases end with the process.
 pub(crate) struct Database {
     pub(crate) owner_url: String,
     pub(crate) service_url: String,
-    pub(crate) sequencer_url: String,
 }
 
 impl Database {
     /// A copy of the migrated template.
-    pub(crate) async fn create(migrations: fn() -> Vec<MigrationSet>) -> Self {
+    pub(crate) async fn create() -> Self {
         let server = SERVER
             .get_or_init(|| async {
                 let started = RUNTIME.spawn(Postgres::start(Options::ephemeral()));
@@ -36,52 +29,35 @@ impl Database {
             })
             .await;
         let superuser = server.superuser_url("postgres");
-        let template = TEMPLATE.get_or_init(|| migrate(&superuser, migrations)).await;
+        let template = TEMPLATE.get_or_init(|| migrate(&superuser)).await;
         let plan = template.on(&format!("test_{}", uuid::Uuid::now_v7().simple()));
         create_from_template(&superuser, &template.name, &plan.name).await.expect("a copy");
         let url = |login| plan.url(&superuser, login).expect("the URL");
-        Self {
-            owner_url: url(&plan.owner),
-            service_url: url(&plan.service),
-            sequencer_url: url(&plan.sequencer),
-        }
+        Self { owner_url: url(&plan.owner), service_url: url(&plan.service) }
     }
 
     /// A connection as the owner, who may look at everything.
     pub(crate) async fn owner(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.owner_url, NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        client
+    }
+
+    /// A connection as the service.
+    pub(crate) async fn service(&self) -> tokio_postgres::Client {
         let (client, connection) =
-            tokio_postgres::connect(&self.owner_url, tokio_postgres::NoTls).await.expect("a connection");
+            tokio_postgres::connect(&self.service_url, NoTls).await.expect("a connection");
         tokio::spawn(connection);
         client
     }
 }
 
-async fn migrate(superuser: &str, migrations: fn() -> Vec<MigrationSet>) -> DatabasePlan {
+async fn migrate(superuser: &str) -> DatabasePlan {
     let passwords =
         Passwords { owner: "owner".into(), service: "service".into(), sequencer: "sequencer".into() };
-    let plan = DatabasePlan::for_service("tenant", passwords);
+    let plan = DatabasePlan::for_service("identity", passwords);
     provision(superuser, &plan).await.expect("roles and database");
     let owner_url = plan.url(superuser, &plan.owner).expect("the URL");
-    store::migrate(&owner_url, migrations()).await.expect("the migrations apply");
+    store::migrate(&owner_url, identity::migrations()).await.expect("the migrations apply");
     plan
-}
-
-/// An authority and what it issues, in a directory that goes with this value.
-pub(crate) struct Certificates {
-    directory: TempDir,
-    authority: DevCa,
-}
-
-impl Certificates {
-    pub(crate) fn create() -> Self {
-        let directory = tempfile::tempdir().expect("a directory");
-        let authority = DevCa::load_or_create(directory.path()).expect("an authority");
-        Self { directory, authority }
-    }
-
-    /// The certificate of a peer.
-    pub(crate) fn of(&self, peer: &str) -> TlsFiles {
-        let issued = self.authority.issue(peer).expect("a certificate");
-        TlsFiles { ca: self.directory.path().join("ca.crt"), cert: issued.certificate, key: issued.key }
-    }
 }

@@ -1,0 +1,186 @@
+//! Following another service's log: each of its events takes effect exactly once, in its order.
+//!
+//! The cursor moves in the transaction that applies: what committed is never applied again, what did not commit is.
+//! Several replicas may follow at once: each batch locks the cursor's row and skips what another one applied.
+
+mod batch;
+mod upstream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use clock::{SharedClock, Timestamp};
+use fault::{Fault, Outcome, Reason};
+use futures::FutureExt;
+use proto::events::event_log_service_client::EventLogServiceClient;
+use proto::events::watch_events_response::Frame;
+use proto::events::{Event, EventFilter, WatchEventsRequest, WatchEventsResponse};
+use store::{Store, Unit};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tonic::Streaming;
+use types::ServiceName;
+
+use batch::Batch;
+pub use upstream::Upstream;
+
+/// The most events applied in one transaction.
+const BATCH: usize = 64;
+/// A stream that says nothing for so long is dead: progress comes at least every five seconds.
+const SILENCE: Duration = Duration::from_secs(15);
+/// How long opening a stream may take.
+const OPENING: Duration = Duration::from_secs(5);
+const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// What a service does with another's events.
+#[async_trait]
+pub trait Follow: Send + Sync + 'static {
+    /// Whose log.
+    fn log(&self) -> ServiceName;
+
+    /// The types it wants; empty for all. A type that a later release adds is delivered from where the cursor stands then:
+    /// what has passed does not come back.
+    fn types(&self) -> &'static [&'static str];
+
+    /// Applies one event, within the transaction that moves the cursor. It may record events of its own.
+    ///
+    /// It MUST NOT wait for anything but the database. It runs again after an error, so it draws nothing random that must
+    /// stay the same. An error blocks everything behind it: return one only where going on would be wrong. Facts carry versions;
+    /// ignore what is older than what is known.
+    ///
+    /// # Errors
+    /// The event cannot be applied (now).
+    async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()>;
+}
+
+/// A follower at work. It ends when this is dropped; what it was applying is rolled back.
+#[derive(Debug)]
+pub struct Follower {
+    task: JoinHandle<()>,
+}
+
+impl Follower {
+    /// Follows a log from the stored cursor on, for ever: it reconnects and tries again with growing pauses. Must be
+    /// called within a tokio runtime.
+    pub fn spawn(store: Store, clock: SharedClock, upstream: impl Upstream, follow: Arc<dyn Follow>) -> Self {
+        let run = Run { store, clock, follow };
+        Self { task: tokio::spawn(async move { run.forever(upstream).await }) }
+    }
+
+    /// Ends it.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+struct Run {
+    store: Store,
+    clock: SharedClock,
+    follow: Arc<dyn Follow>,
+}
+
+impl Run {
+    async fn forever(&self, upstream: impl Upstream) {
+        let log = self.follow.log();
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            let mut has_advanced = false;
+            let Err(fault) = self.stream(upstream.clone(), &mut has_advanced).await;
+            if has_advanced {
+                pause = SHORTEST_PAUSE;
+            }
+            let cause = fault.cause().map(ToString::to_string);
+            match fault.reason() {
+                // Not cured by waiting: an operator must look.
+                Reason::CursorOutdated | Reason::InvalidCursor => {
+                    tracing::error!(%log, %fault, cause, "the log cannot be followed any further");
+                }
+                _ => tracing::warn!(%log, %fault, cause, "following is interrupted"),
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Follows one stream to its end.
+    async fn stream(
+        &self,
+        upstream: impl Upstream,
+        has_advanced: &mut bool,
+    ) -> Outcome<std::convert::Infallible> {
+        let log = self.follow.log();
+        let cursor = batch::cursor(&self.store, log).await?;
+        let filter = EventFilter {
+            types: self.follow.types().iter().map(|name| (*name).to_owned()).collect(),
+            ..EventFilter::default()
+        };
+        let mut client = EventLogServiceClient::new(upstream);
+        let request = WatchEventsRequest { filter: Some(filter), cursor };
+        let opened = timeout(OPENING, client.watch_events(request)).await.map_err(|_| silent())?;
+        let mut frames = opened.map_err(rpc::fault_from_status)?.into_inner();
+        loop {
+            let Some(batch) = self.gather(&mut frames).await? else { continue };
+            self.apply(batch).await;
+            *has_advanced = true;
+        }
+    }
+
+    /// Waits for a frame, and takes what has arrived with it.
+    async fn gather(&self, frames: &mut Streaming<WatchEventsResponse>) -> Outcome<Option<Batch>> {
+        let first = timeout(SILENCE, frames.message()).await.map_err(|_| silent())?;
+        let mut batch = Batch::default();
+        batch.add(received(first)?)?;
+        while batch.events.len() < BATCH {
+            match frames.message().now_or_never() {
+                Some(frame) => batch.add(received(frame)?)?,
+                None => break,
+            }
+        }
+        Ok((batch.position > 0).then_some(batch))
+    }
+
+    /// Applies a batch, however long it takes. When it fails as a whole it is tried event by event, so that the log says
+    /// which one blocks.
+    async fn apply(&self, batch: Batch) {
+        let batch = Arc::new(batch);
+        if self.commit(Arc::clone(&batch)).await.is_ok() {
+            return;
+        }
+        for part in batch.one_by_one() {
+            let part = Arc::new(part);
+            let mut pause = SHORTEST_PAUSE;
+            while let Err(fault) = self.commit(Arc::clone(&part)).await {
+                let cause = fault.cause().map(ToString::to_string);
+                let event = part.events.first().map(|event| (event.id.as_str(), event.r#type.as_str()));
+                tracing::error!(log = %self.follow.log(), position = part.position, ?event, %fault, cause,
+                    "an event cannot be applied; what follows it waits");
+                sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        }
+    }
+
+    async fn commit(&self, batch: Arc<Batch>) -> Outcome<()> {
+        batch::commit(&self.store, Arc::clone(&self.follow), batch, self.clock.now()).await
+    }
+}
+
+fn received(frame: Result<Option<WatchEventsResponse>, tonic::Status>) -> Outcome<Option<Frame>> {
+    match frame.map_err(rpc::fault_from_status)? {
+        Some(response) => Ok(response.frame),
+        None => Err(Fault::new(Reason::DependencyUnavailable).with_message("the stream ended")),
+    }
+}
+
+fn silent() -> Fault {
+    Fault::new(Reason::DependencyUnavailable).with_message("the stream is silent")
+}

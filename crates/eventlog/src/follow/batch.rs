@@ -1,0 +1,135 @@
+//! Applying a batch and moving the cursor, in one transaction. A named user of the store's bookkeeping.
+
+use std::sync::Arc;
+
+use clock::Timestamp;
+use fault::{Fault, Outcome, Reason};
+use proto::events::Event;
+use proto::events::watch_events_response::Frame;
+use store::{Store, StoreError, Unit};
+use types::ServiceName;
+
+use super::Follow;
+
+/// Events in order, and where the cursor stands after them.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) events: Vec<Event>,
+    pub(super) position: i64,
+    cursors: Vec<String>,
+    cursor: String,
+}
+
+impl Batch {
+    /// # Errors
+    /// The frame is none of ours.
+    pub(super) fn add(&mut self, frame: Option<Frame>) -> Outcome<()> {
+        match frame {
+            Some(Frame::Event(watched)) => {
+                let event = watched.event.ok_or_else(unreadable)?;
+                if event.position <= self.position {
+                    return Err(unreadable());
+                }
+                self.position = event.position;
+                self.cursor.clone_from(&watched.cursor);
+                self.cursors.push(watched.cursor);
+                self.events.push(event);
+            }
+            Some(Frame::Progress(progress)) if progress.position >= self.position => {
+                self.position = progress.position;
+                self.cursor = progress.cursor;
+            }
+            // Where the head is does not matter to a follower, and a later version may know more frames.
+            Some(Frame::CaughtUp(_)) | None => {}
+            Some(Frame::Progress(_)) => return Err(unreadable()),
+        }
+        Ok(())
+    }
+
+    /// The same batch as one of each event, and one for the rest.
+    pub(super) fn one_by_one(&self) -> impl Iterator<Item = Self> {
+        let single = |(event, cursor): (&Event, &String)| Self {
+            events: vec![event.clone()],
+            position: event.position,
+            cursors: Vec::new(),
+            cursor: cursor.clone(),
+        };
+        let rest = Self { position: self.position, cursor: self.cursor.clone(), ..Self::default() };
+        self.events.iter().zip(&self.cursors).map(single).chain([rest])
+    }
+}
+
+fn unreadable() -> Fault {
+    Fault::new(Reason::Internal).with_cause("a frame of the log cannot be read")
+}
+
+/// The stored cursor of a log; its row is made when there is none.
+pub(super) async fn cursor(store: &Store, log: ServiceName) -> Outcome<String> {
+    const SQL: &str = "\
+-- follow::make_cursor
+INSERT INTO log_cursor (log) VALUES ($1) ON CONFLICT ON CONSTRAINT log_cursor_pk DO NOTHING";
+    const READ: &str = "\
+-- follow::read_cursor
+SELECT cursor FROM log_cursor WHERE log = $1";
+    store
+        .bookkeeping("follow.cursor", log, |unit, log| {
+            Box::pin(async move {
+                unit.execute(SQL, &[&log.as_str()]).await?;
+                let row = unit.query_opt(READ, &[&log.as_str()]).await?;
+                let row = row.ok_or(StoreError::RowCount { statement: "follow::read_cursor", rows: 0 })?;
+                Ok(row.try_get(0).map_err(StoreError::from)?)
+            })
+        })
+        .await
+}
+
+struct Context {
+    follow: Arc<dyn Follow>,
+    batch: Arc<Batch>,
+    now: Timestamp,
+}
+
+/// Applies what another replica has not applied yet, and moves the cursor.
+pub(super) async fn commit(
+    store: &Store,
+    follow: Arc<dyn Follow>,
+    batch: Arc<Batch>,
+    now: Timestamp,
+) -> Outcome<()> {
+    store
+        .bookkeeping("follow.apply", Context { follow, batch, now }, |unit, context| {
+            Box::pin(apply(unit, context))
+        })
+        .await
+}
+
+async fn apply(unit: &mut Unit<'_>, context: &Context) -> Outcome<()> {
+    let Context { follow, batch, now } = context;
+    let applied = lock(unit, follow.log()).await?;
+    let wanted = follow.types();
+    for event in batch.events.iter().filter(|event| event.position > applied) {
+        if wanted.is_empty() || wanted.contains(&event.r#type.as_str()) {
+            follow.apply(unit, event, *now).await?;
+        }
+    }
+    if batch.position > applied {
+        advance(unit, follow.log(), batch).await?;
+    }
+    Ok(())
+}
+
+async fn lock(unit: &Unit<'_>, log: ServiceName) -> Result<i64, StoreError> {
+    const SQL: &str = "\
+-- follow::lock
+SELECT position FROM log_cursor WHERE log = $1 FOR UPDATE";
+    let row = unit.query_opt(SQL, &[&log.as_str()]).await?;
+    let row = row.ok_or(StoreError::RowCount { statement: "follow::lock", rows: 0 })?;
+    Ok(row.try_get(0)?)
+}
+
+async fn advance(unit: &Unit<'_>, log: ServiceName, batch: &Batch) -> Result<(), StoreError> {
+    const SQL: &str = "\
+-- follow::advance
+UPDATE log_cursor SET position = $2, cursor = $3 WHERE log = $1";
+    unit.execute_one("follow::advance", SQL, &[&log.as_str(), &batch.position, &batch.cursor]).await
+}

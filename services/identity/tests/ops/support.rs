@@ -1,0 +1,225 @@
+//! A database of its own for every test, and identity's use cases on it.
+
+mod database;
+mod peers;
+
+use std::sync::Arc;
+
+use clock::{Clock, ManualClock};
+use eventlog::{Dependents, Log};
+use fault::{Fault, Outcome};
+use identity::domain::evaluation::Demand;
+use identity::domain::session::Lifetimes;
+use identity::ops::{
+    AccessTokens, Identity, OpenedSession, Origin, Parts, PasswordPool, PoolSize, StartSignIn, StartedSignIn,
+};
+use keyring::Keyring;
+use prost::Message;
+use proto::events::Event;
+use proto::events::event::Payload;
+use rpc::CallInfo;
+use store::{PoolOptions, Store};
+use types::{AuthSource, OrganizationId, OrganizationPath, Password, Role, ServiceName, Token, UserId};
+use wire::{Client, OrganizationFacts, OrganizationState};
+
+pub(crate) use database::Database;
+pub(crate) use peers::{Codes, ScriptedMfa, ScriptedTenant};
+
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+pub(crate) const ISSUER: &str = "https://identity.test";
+
+/// identity with scripted peers, and a tree of provider, reseller and company.
+pub(crate) struct Bench {
+    pub(crate) identity: Identity,
+    pub(crate) database: Database,
+    pub(crate) clock: ManualClock,
+    pub(crate) mfa: Arc<ScriptedMfa>,
+    pub(crate) tenant: Arc<ScriptedTenant>,
+    pub(crate) keyring: Arc<Keyring>,
+    pub(crate) provider: OrganizationPath,
+    pub(crate) reseller: OrganizationPath,
+    pub(crate) company: OrganizationPath,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        let database = Database::create().await;
+        let clock = ManualClock::at(time::macros::datetime!(2026-03-02 09:00 UTC));
+        let keyring = Arc::new(Keyring::ephemeral().unwrap());
+        let (mfa, tenant) = (Arc::new(ScriptedMfa::new(clock.clone())), Arc::new(ScriptedTenant::default()));
+        let provider = OrganizationPath::root(OrganizationId::generate());
+        let reseller = provider.child(OrganizationId::generate()).unwrap();
+        let company = reseller.child(OrganizationId::generate()).unwrap();
+        for (path, realm) in [(&provider, "provider"), (&reseller, "reseller"), (&company, "company")] {
+            tenant.set(organization(path, realm, OrganizationState::Active, 1));
+        }
+        let identity = replica(&database, &clock, &keyring, &mfa, &tenant);
+        Self { identity, database, clock, mfa, tenant, keyring, provider, reseller, company }
+    }
+
+    /// Another replica on the same database.
+    pub(crate) fn replica(&self) -> Identity {
+        replica(&self.database, &self.clock, &self.keyring, &self.mfa, &self.tenant)
+    }
+
+    pub(crate) fn now(&self) -> clock::Timestamp {
+        self.clock.now()
+    }
+
+    /// A local company administrator with [`PASSWORD`].
+    pub(crate) async fn user(&self, login: &str) -> UserId {
+        self.user_with(login, &self.company, Role::CompanyAdmin, AuthSource::Local).await
+    }
+
+    /// A user, stored as the owner.
+    pub(crate) async fn user_with(
+        &self,
+        login: &str,
+        path: &OrganizationPath,
+        role: Role,
+        auth_source: AuthSource,
+    ) -> UserId {
+        let hash = match auth_source {
+            AuthSource::Local => Some(self.hash(PASSWORD).await),
+            AuthSource::External => None,
+        };
+        let id = UserId::generate();
+        let facts = self.tenant.get(path.organization_id());
+        self.project(&facts).await;
+        let owner = self.database.owner().await;
+        let sql = "INSERT INTO user_account (organization_id, user_id, login, display_name, email, role, auth_source,
+                state, password_hash, version, generation_floor, create_time, update_time)
+            VALUES ($1, $2, $3, 'Test', '', $4, $5, 'active', $6, 1, 0, $7, $7)";
+        let organization = path.organization_id().uuid();
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
+            [&organization, &id.uuid(), &login, &role.as_str(), &auth_source.as_str(), &hash, &self.now()];
+        owner.execute(sql, &parameters).await.unwrap();
+        id
+    }
+
+    pub(crate) async fn hash(&self, password: &str) -> String {
+        let password = Password::parse(password).unwrap();
+        self.identity.passwords.hash(password).await.unwrap().expose().to_owned()
+    }
+
+    /// Puts an organisation into the copy, as following tenant does.
+    pub(crate) async fn project(&self, facts: &OrganizationFacts) {
+        self.identity
+            .store
+            .bookkeeping("project", facts.clone(), |unit, facts| {
+                Box::pin(async move {
+                    Ok(identity::store::organizations::project(unit, facts).await.map(drop)?)
+                })
+            })
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn start(&self, login: &str, password: &str) -> Outcome<StartedSignIn> {
+        let command = StartSignIn {
+            login: login.parse().ok(),
+            password: Password::parse(password).unwrap(),
+            origin: origin(),
+        };
+        self.identity.start_sign_in(command).await
+    }
+
+    /// Signs in where nothing more than the password is demanded.
+    pub(crate) async fn complete(&self, login: &str) -> OpenedSession {
+        match self.start(login, PASSWORD).await.unwrap() {
+            StartedSignIn::Complete { session, .. } => session,
+            StartedSignIn::Next { step, .. } => panic!("{step:?} is asked for"),
+        }
+    }
+
+    /// Begins a sign-in where more is demanded; its token.
+    pub(crate) async fn pending(&self, login: &str, demand: Demand) -> Token {
+        self.mfa.demand(demand);
+        match self.start(login, PASSWORD).await.unwrap() {
+            StartedSignIn::Next { token, .. } => token,
+            StartedSignIn::Complete { .. } => panic!("nothing more is asked for"),
+        }
+    }
+
+    /// Everything recorded so far, in order.
+    pub(crate) async fn events(&self) -> Vec<Event> {
+        let owner = self.database.owner().await;
+        let rows = owner.query("SELECT envelope FROM event ORDER BY seq", &[]).await.unwrap();
+        rows.iter().map(|row| Event::decode(row.get::<_, &[u8]>(0)).unwrap()).collect()
+    }
+
+    /// The types of what was recorded so far, but for the signing key's.
+    pub(crate) async fn event_types(&self) -> Vec<String> {
+        let events = self.events().await.into_iter().map(|event| event.r#type);
+        events.filter(|name| name != "identity.signing_key.created").collect()
+    }
+
+    /// Why sign-ins were refused, in order.
+    pub(crate) async fn refusals(&self) -> Vec<(String, i32)> {
+        let refusal = |event: Event| match event.payload {
+            Some(Payload::SignInRefused(refused)) => Some((refused.step, refused.refusal)),
+            _ => None,
+        };
+        self.events().await.into_iter().filter_map(refusal).collect()
+    }
+
+    /// One number from the database.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
+        self.database.owner().await.query_one(sql, &[]).await.unwrap().get(0)
+    }
+
+    pub(crate) async fn execute(&self, sql: &str) {
+        self.database.owner().await.batch_execute(sql).await.unwrap();
+    }
+}
+
+fn replica(
+    database: &Database,
+    clock: &ManualClock,
+    keyring: &Arc<Keyring>,
+    mfa: &Arc<ScriptedMfa>,
+    tenant: &Arc<ScriptedTenant>,
+) -> Identity {
+    let store = Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap();
+    let log = Log::open(ServiceName::Identity, store.clone(), Arc::clone(keyring), clock.shared());
+    Identity::new(Parts {
+        tokens: AccessTokens::new(store.clone(), clock.shared(), Arc::clone(keyring), ISSUER.to_owned()),
+        dependents: Dependents::new(ServiceName::Identity, log, Vec::new()),
+        store,
+        clock: clock.shared(),
+        keyring: Arc::clone(keyring),
+        passwords: PasswordPool::new(PoolSize::default()).unwrap(),
+        mfa: Arc::clone(mfa) as Arc<dyn identity::peers::mfa::Mfa>,
+        tenant: Arc::clone(tenant) as Arc<dyn identity::peers::tenant::Tenant>,
+        lifetimes: Lifetimes::default(),
+    })
+}
+
+pub(crate) fn organization(
+    path: &OrganizationPath,
+    name: &str,
+    state: OrganizationState,
+    version: i64,
+) -> OrganizationFacts {
+    OrganizationFacts {
+        path: path.clone(),
+        name: name.parse().unwrap(),
+        realms: vec![format!("{name}.example").parse().unwrap()],
+        state,
+        version,
+    }
+}
+
+pub(crate) fn origin() -> Origin {
+    Origin {
+        call: CallInfo { peer: "console".to_owned(), trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned() },
+        client: Client { address: Some([192, 0, 2, 7].into()), user_agent: "test".to_owned() },
+        request_id: None,
+    }
+}
+
+/// What a caller sees of a fault.
+pub(crate) fn public(fault: &Fault) -> String {
+    let wait = fault.retry_after();
+    format!("{} {} {:?} {:?} {wait:?}", fault.reason(), fault.message(), fault.metadata(), fault.fields())
+}

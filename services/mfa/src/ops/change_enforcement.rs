@@ -1,0 +1,176 @@
+//! Enforcing, disabling and re-enabling MFA for a target.
+
+use access::SignedIn;
+use eventlog::{Act, request_record};
+use fault::{Fault, Outcome, Reason};
+use store::{Recorded, Unit};
+use types::EventId;
+
+use super::set_policy::{NewValue, set_policy};
+use super::{Call, Explained, Mfa};
+use crate::domain::{
+    Change, ChangeKind, Decision, Located, Policy, Target, UserState, decide_change, etag, may_change,
+};
+use crate::store::{self as rows, UserKey};
+
+/// A change that somebody asks for.
+#[derive(Debug)]
+pub(crate) struct ChangeEnforcement {
+    pub(crate) target: Target,
+    pub(crate) change: Change,
+    /// What the caller has seen, if it says so.
+    pub(crate) etag: Option<String>,
+}
+
+struct Context {
+    act: Act,
+    request: Option<request_record::Key>,
+    located: Located,
+    change: Change,
+    etag: Option<String>,
+}
+
+/// It is so already: nothing was written. The event is the one that made it so, when there is one.
+#[derive(Debug, thiserror::Error)]
+#[error("unchanged")]
+struct Unchanged(Option<EventId>);
+
+impl Mfa {
+    /// Changes the target's own level, and answers when that is in force in every service. A repetition with the same
+    /// request id changes nothing and waits again; so does asking for what is already so.
+    ///
+    /// # Errors
+    /// NOT_FOUND, ROLE_NOT_ALLOWED, SELF_ADMINISTRATION, TARGET_OUTRANKS_ACTOR, USER_NOT_LOCAL, MFA_ENFORCED_BY_PARENT,
+    /// MFA_NOT_DISABLED, ETAG_MISMATCH, REQUEST_ID_REUSED; NOT_YET_IN_FORCE: the change stands.
+    pub(crate) async fn change_enforcement(
+        &self,
+        caller: &SignedIn,
+        command: ChangeEnforcement,
+        call: Call,
+    ) -> Outcome<Explained> {
+        let located = self.locate(caller, command.target).await?;
+        may_change(caller, &located)?;
+        if located.is_exempt() {
+            return Err(Reason::UserNotLocal.into());
+        }
+        let context = Context {
+            act: call.act_of(caller, self.clock.now()),
+            request: call.request,
+            located: located.clone(),
+            change: command.change,
+            etag: command.etag,
+        };
+        let unit =
+            self.store.unit("change_enforcement", context, |unit, context| Box::pin(change(unit, context)));
+        if let Some(event_id) = event_of(request_record::answer::<()>(unit.await))? {
+            self.in_force.await_in_force(event_id).await?;
+        }
+        self.explain(caller, &located).await
+    }
+}
+
+/// The event that must be in force before the answer.
+fn event_of(outcome: Outcome<(EventId, ())>) -> Outcome<Option<EventId>> {
+    match outcome {
+        Ok((event_id, ())) => Ok(Some(event_id)),
+        Err(fault) => match fault.cause().and_then(|cause| cause.downcast_ref::<Unchanged>()) {
+            Some(Unchanged(event_id)) => Ok(*event_id),
+            None => Err(fault),
+        },
+    }
+}
+
+async fn change(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(EventId, ())>> {
+    let Context { act, request, located, change, etag: seen } = context;
+    request_record::lookup(unit, request.as_ref(), act.at).await?;
+    let user = located.user().map(|user| UserKey::new(located.path(), user.id));
+    let state = match user {
+        Some(user) => Some(rows::user::lock(unit, user).await?),
+        None => None,
+    };
+    let chain = located.chain();
+    rows::policy::lock(unit, chain.own()).await?;
+    let policy = rows::policy::load_in_unit(unit, &chain).await?;
+    if seen.as_ref().is_some_and(|seen| *seen != etag(&policy, state.as_ref().map(|state| state.generation)))
+    {
+        return Err(Reason::EtagMismatch.into());
+    }
+    let configured = match user {
+        Some(user) => is_configured(unit, user, act).await?,
+        None => false,
+    };
+    match decide_change(change.kind, &policy, configured, act.at)? {
+        Decision::Unchanged => {
+            let event_id = policy.own().setting.as_ref().map(|setting| setting.event_id);
+            Err(Fault::new(Reason::MfaStateUnchanged).with_cause(Unchanged(event_id)))
+        }
+        decision @ Decision::Set { .. } => {
+            let recorded = apply(unit, context, &policy, state.as_ref().zip(user), decision).await?;
+            Ok(recorded)
+        }
+    }
+}
+
+async fn apply(
+    unit: &mut Unit<'_>,
+    context: &Context,
+    policy: &Policy,
+    user: Option<(&UserState, UserKey)>,
+    decision: Decision,
+) -> Outcome<Recorded<(EventId, ())>> {
+    let Decision::Set { enforced, enforce_from, require_ticket, destroys } = decision else {
+        return Err(Reason::MfaStateUnchanged.into());
+    };
+    let generation = match user {
+        Some((state, key)) if destroys => {
+            destroy(unit, key, state).await?;
+            state.after_reset().generation
+        }
+        Some((state, _)) => state.generation,
+        None => 0,
+    };
+    let value = NewValue {
+        event_type: event_type(context.change.kind),
+        enforced,
+        reason: &context.change.reason,
+        enforce_from,
+        require_ticket,
+        generation,
+        destroyed: destroys,
+        at_creation: false,
+    };
+    let Context { act, located, request, .. } = context;
+    let (receipt, event_id) = set_policy(unit, act, located.path(), policy.own(), &value).await?;
+    request_record::insert(unit, request.as_ref(), event_id, &(), act.at).await?;
+    Ok(receipt.with((event_id, ())))
+}
+
+/// Destroys what is configured, raises the generation and wipes the slate: from the commit on, no open sign-in finishes.
+/// Which factor was destroyed, when there was one.
+///
+/// # Errors
+/// The database's.
+pub(super) async fn destroy(
+    unit: &Unit<'_>,
+    user: UserKey,
+    state: &UserState,
+) -> Outcome<Option<types::FactorId>> {
+    rows::user::save(unit, user, &state.after_reset()).await?;
+    let destroyed = rows::factor::delete(unit, user).await?;
+    rows::pending::delete_all(unit, user).await?;
+    rows::ticket::delete_unspent(unit, user).await?;
+    Ok(destroyed)
+}
+
+async fn is_configured(unit: &Unit<'_>, user: UserKey, act: &Act) -> Outcome<bool> {
+    Ok(rows::factor::load_in_unit(unit, user).await?.is_some()
+        || rows::pending::any_alive(unit, user, act.at).await?)
+}
+
+const fn event_type(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Enforce { .. } => "mfa.enforcement.enforced",
+        ChangeKind::Disable { .. } => "mfa.enforcement.disabled",
+        ChangeKind::Reenable => "mfa.enforcement.reenabled",
+    }
+}

@@ -1,0 +1,16 @@
+//! The service's RPCs on a real database: status, reason, rows and events. Only the network is missing, and behind the
+//! traits of `peers` stands a small tree of organisations and users.
+
+mod bootstrapping;
+mod database;
+mod enforcing;
+mod enrolling;
+mod explaining;
+mod fixture;
+mod following;
+mod peers;
+mod replacing;
+mod resetting;
+mod schema;
+mod tickets;
+mod verifying;

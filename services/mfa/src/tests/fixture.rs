@@ -1,0 +1,393 @@
+//! A service without its network, on a database of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::{Caller, Peer, SignedIn};
+use clock::{Clock as _, ManualClock};
+use data_encoding::BASE32_NOPAD;
+use eventlog::Follow;
+use fault::Reason;
+use keyring::Keyring;
+use prost::Message;
+use proto::events::event::Payload;
+use proto::events::{Actor, ActorKind, Event, OrganizationCreated, UserCreated};
+use proto::mfa::verification_service_server::VerificationService;
+use proto::mfa::{
+    AcknowledgeSignInEnrollmentRequest, BeginSignInEnrollmentRequest, BeginSignInEnrollmentResponse,
+    ConfirmSignInEnrollmentRequest, EvaluateSignInRequest, EvaluateSignInResponse, VerifyCodeRequest,
+    VerifyCodeResponse,
+};
+use store::{PoolOptions, Store};
+use time::macros::datetime;
+use tonic::{Request, Response, Status};
+use totp_rs::{Builder, Totp};
+use types::{
+    AttemptId, AuthSource, EventId, OrganizationId, OrganizationPath, Role, SessionId, SignInId, UserId,
+};
+use wire::{OrganizationFacts, UserFacts};
+
+use super::database::Database;
+use super::peers::Peers;
+use crate::ops::Mfa;
+use crate::peers::{FollowIdentity, FollowTenant};
+use crate::rpc::{EnforcementHandlers, FactorHandlers, VerificationHandlers};
+
+/// The service, its database and its time.
+pub(super) struct Fixture {
+    pub(super) mfa: Arc<Mfa>,
+    pub(super) policy: EnforcementHandlers,
+    pub(super) factors: FactorHandlers,
+    pub(super) verification: VerificationHandlers,
+    pub(super) peers: Arc<Peers>,
+    pub(super) clock: ManualClock,
+    pub(super) rows: tokio_postgres::Client,
+    database: Database,
+    keyring: Arc<Keyring>,
+}
+
+/// Who is there.
+pub(super) struct Tree {
+    pub(super) provider: OrganizationPath,
+    pub(super) reseller: OrganizationPath,
+    pub(super) company: OrganizationPath,
+    pub(super) other_reseller: OrganizationPath,
+    pub(super) other_company: OrganizationPath,
+    pub(super) provider_admin: UserFacts,
+    pub(super) reseller_admin: UserFacts,
+    pub(super) company_admin: UserFacts,
+    pub(super) company_user: UserFacts,
+    pub(super) other_reseller_admin: UserFacts,
+}
+
+impl Fixture {
+    /// On an empty database.
+    pub(super) async fn new() -> Self {
+        let database = Database::create().await;
+        let keyring = Arc::new(Keyring::ephemeral().unwrap());
+        let clock = ManualClock::at(datetime!(2026-11-24 09:00:10 UTC));
+        let peers = Arc::new(Peers::default());
+        let mfa = service(&database, &keyring, &clock, &peers);
+        Self {
+            policy: EnforcementHandlers(Arc::clone(&mfa)),
+            factors: FactorHandlers(Arc::clone(&mfa)),
+            verification: VerificationHandlers(Arc::clone(&mfa)),
+            mfa,
+            peers,
+            clock,
+            rows: database.owner().await,
+            database,
+            keyring,
+        }
+    }
+
+    /// Another replica on the same database.
+    pub(super) fn replica(&self) -> VerificationHandlers {
+        VerificationHandlers(service(&self.database, &self.keyring, &self.clock, &self.peers))
+    }
+
+    /// With a tree, nobody of which is enforced.
+    pub(super) async fn with_tree() -> (Self, Tree) {
+        let fixture = Self::new().await;
+        let provider = OrganizationPath::root(OrganizationId::generate());
+        let [reseller, other_reseller] =
+            [(); 2].map(|()| provider.child(OrganizationId::generate()).unwrap());
+        let [company, other_company] =
+            [&reseller, &other_reseller].map(|path| path.child(OrganizationId::generate()).unwrap());
+        for (path, name) in [
+            (&provider, "Cloudline"),
+            (&reseller, "Nordwind IT"),
+            (&company, "Blue Ridge & Söhne"),
+            (&other_reseller, "Südstern Systems"),
+            (&other_company, "Globex"),
+        ] {
+            fixture.create_organization(path, name, false).await;
+        }
+        let tree = Tree {
+            provider_admin: fixture.create_user(&provider, Role::ProviderAdmin, false).await,
+            reseller_admin: fixture.create_user(&reseller, Role::ResellerAdmin, false).await,
+            company_admin: fixture.create_user(&company, Role::CompanyAdmin, false).await,
+            company_user: fixture.create_user(&company, Role::CompanyUser, false).await,
+            other_reseller_admin: fixture.create_user(&other_reseller, Role::ResellerAdmin, false).await,
+            provider,
+            reseller,
+            company,
+            other_reseller,
+            other_company,
+        };
+        (fixture, tree)
+    }
+
+    /// An organisation that tenant has created and its log has told.
+    pub(super) async fn create_organization(
+        &self,
+        path: &OrganizationPath,
+        name: &str,
+        enforce: bool,
+    ) -> Event {
+        let facts = self.peers.add_organization(path.clone(), name);
+        let event = organization_created(&facts, enforce);
+        self.follow(FollowTenant, &event).await;
+        event
+    }
+
+    /// A user that identity has created and its log has told.
+    pub(super) async fn create_user(&self, path: &OrganizationPath, role: Role, enforce: bool) -> UserFacts {
+        let facts = self.peers.add_user(path, role, AuthSource::Local);
+        self.follow(FollowIdentity, &user_created(&facts, enforce)).await;
+        facts
+    }
+
+    /// Applies a followed event in a transaction, as the follower does.
+    pub(super) async fn follow(&self, follow: impl Follow, event: &Event) {
+        let context = (follow, event.clone(), self.clock.now());
+        let applied = self.mfa.store.bookkeeping("follow", context, |unit, (follow, event, now)| {
+            Box::pin(async move { follow.apply(unit, event, *now).await })
+        });
+        applied.await.unwrap();
+    }
+
+    pub(super) fn tick(&self, seconds: i64) {
+        self.clock.advance(time::Duration::seconds(seconds));
+    }
+
+    pub(super) async fn evaluate(&self, user: &UserFacts) -> Result<EvaluateSignInResponse, Status> {
+        let request = EvaluateSignInRequest { user: Some(user.to_wire()) };
+        self.verification.evaluate_sign_in(from_identity(request)).await.map(Response::into_inner)
+    }
+
+    /// A sign-in whose password was accepted: evaluated, and bound to what it was told.
+    pub(super) async fn sign_in(&self, user: &UserFacts) -> SignIn {
+        let told = self.evaluate(user).await.unwrap();
+        SignIn { id: SignInId::generate(), user: user.clone(), told }
+    }
+
+    pub(super) async fn verify(&self, sign_in: &SignIn, code: &str) -> Result<VerifyCodeResponse, Status> {
+        self.verification.verify_code(sign_in.verify(code)).await.map(Response::into_inner)
+    }
+
+    pub(super) async fn begin(&self, sign_in: &SignIn, ticket: &str) -> Result<Phone, Status> {
+        let begun = self.verification.begin_sign_in_enrollment(sign_in.begin(ticket)).await?;
+        Ok(Phone::scan(begun.into_inner()))
+    }
+
+    pub(super) async fn confirm(&self, sign_in: &SignIn, code: &str) -> Result<(), Status> {
+        self.verification.confirm_sign_in_enrollment(sign_in.confirm(code)).await.map(drop)
+    }
+
+    pub(super) async fn acknowledge(&self, sign_in: &SignIn) -> Result<i64, Status> {
+        let answer = self.verification.acknowledge_sign_in_enrollment(sign_in.acknowledge()).await?;
+        Ok(answer.into_inner().generation)
+    }
+
+    /// A user with a factor whose confirming code was of the present step, thirty seconds ago.
+    pub(super) async fn enroll(&self, user: &UserFacts) -> Phone {
+        let sign_in = self.sign_in(user).await;
+        let phone = self.begin(&sign_in, "").await.unwrap();
+        self.confirm(&sign_in, &phone.code(self)).await.unwrap();
+        self.acknowledge(&sign_in).await.unwrap();
+        self.tick(30);
+        phone
+    }
+
+    /// Every event, in the order in which they were appended.
+    pub(super) async fn events(&self) -> Vec<Event> {
+        let rows = self.rows.query("SELECT envelope FROM event ORDER BY seq", &[]).await.unwrap();
+        rows.iter().map(|row| Event::decode(row.get::<_, &[u8]>(0)).unwrap()).collect()
+    }
+
+    /// Their types.
+    pub(super) async fn event_types(&self) -> Vec<String> {
+        self.events().await.into_iter().map(|event| event.r#type).collect()
+    }
+
+    /// How many rows a table has.
+    pub(super) async fn count(&self, table: &str) -> i64 {
+        self.rows.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0)
+    }
+}
+
+fn service(database: &Database, keyring: &Arc<Keyring>, clock: &ManualClock, peers: &Arc<Peers>) -> Arc<Mfa> {
+    Arc::new(Mfa {
+        store: Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap(),
+        clock: clock.shared(),
+        keyring: Arc::clone(keyring),
+        tenant: Arc::clone(peers) as _,
+        identity: Arc::clone(peers) as _,
+        in_force: Arc::clone(peers) as _,
+        patience: Duration::from_millis(100),
+    })
+}
+
+/// A sign-in under way.
+#[derive(Clone)]
+pub(super) struct SignIn {
+    pub(super) id: SignInId,
+    pub(super) user: UserFacts,
+    pub(super) told: EvaluateSignInResponse,
+}
+
+impl SignIn {
+    pub(super) fn verify(&self, code: &str) -> Request<VerifyCodeRequest> {
+        from_identity(VerifyCodeRequest {
+            user: Some(self.user.to_wire()),
+            code: code.to_owned(),
+            attempt_id: AttemptId::generate().to_string(),
+            generation: self.told.generation,
+            policy_version: self.told.policy_version.clone(),
+            sign_in_id: self.id.to_string(),
+            ..Default::default()
+        })
+    }
+
+    fn begin(&self, ticket: &str) -> Request<BeginSignInEnrollmentRequest> {
+        from_identity(BeginSignInEnrollmentRequest {
+            user: Some(self.user.to_wire()),
+            sign_in_id: self.id.to_string(),
+            generation: self.told.generation,
+            policy_version: self.told.policy_version.clone(),
+            enrollment_ticket: ticket.to_owned(),
+            client: None,
+        })
+    }
+
+    fn confirm(&self, code: &str) -> Request<ConfirmSignInEnrollmentRequest> {
+        from_identity(ConfirmSignInEnrollmentRequest {
+            user: Some(self.user.to_wire()),
+            sign_in_id: self.id.to_string(),
+            code: code.to_owned(),
+            attempt_id: AttemptId::generate().to_string(),
+            generation: self.told.generation,
+            policy_version: self.told.policy_version.clone(),
+            client: None,
+        })
+    }
+
+    fn acknowledge(&self) -> Request<AcknowledgeSignInEnrollmentRequest> {
+        from_identity(AcknowledgeSignInEnrollmentRequest {
+            user: Some(self.user.to_wire()),
+            sign_in_id: self.id.to_string(),
+            generation: self.told.generation,
+            policy_version: self.told.policy_version.clone(),
+            client: None,
+        })
+    }
+}
+
+/// An authenticator app, after scanning.
+pub(super) struct Phone {
+    pub(super) shown: BeginSignInEnrollmentResponse,
+    totp: Totp,
+}
+
+impl Phone {
+    pub(super) fn scan(shown: BeginSignInEnrollmentResponse) -> Self {
+        let typed: String = shown.secret_base32.chars().filter(|c| !c.is_whitespace()).collect();
+        let secret = BASE32_NOPAD.decode(typed.as_bytes()).unwrap();
+        Self { shown, totp: Builder::new().with_secret(secret).build().unwrap() }
+    }
+
+    /// The code it shows now.
+    pub(super) fn code(&self, fixture: &Fixture) -> String {
+        self.code_at(fixture, 0)
+    }
+
+    /// The code it shows so many steps from now.
+    pub(super) fn code_at(&self, fixture: &Fixture, steps: i64) -> String {
+        let at = fixture.clock.now().unix_timestamp() + 30 * steps;
+        self.totp.generate(u64::try_from(at).unwrap()).to_string()
+    }
+
+    /// So many codes that are none of the near ones.
+    pub(super) fn wrong_codes(&self, fixture: &Fixture, count: usize) -> Vec<String> {
+        let near: Vec<String> = (-3..=3).map(|steps| self.code_at(fixture, steps)).collect();
+        (0..)
+            .map(|number: u32| format!("{number:06}"))
+            .filter(|code| !near.contains(code))
+            .take(count)
+            .collect()
+    }
+
+    pub(super) fn secret(&self) -> Vec<u8> {
+        self.totp.secret().as_bytes().to_vec()
+    }
+}
+
+/// A session of a user, with a second factor proved just now.
+pub(super) fn session(user: &UserFacts) -> SignedIn {
+    SignedIn {
+        user_id: user.id,
+        path: user.path.clone(),
+        login: user.login.clone(),
+        role: user.role,
+        session_id: SessionId::generate(),
+        amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
+        auth_time: datetime!(2026-11-24 09:00 UTC),
+        mfa_time: Some(datetime!(2026-11-24 09:00 UTC)),
+    }
+}
+
+/// A request as the layers hand it on: of the console, for a user.
+pub(super) fn by<M>(caller: &SignedIn, message: M) -> Request<M> {
+    from("console", Some(caller.clone()), message)
+}
+
+/// A request of identity's, for nobody.
+pub(super) fn from_identity<M>(message: M) -> Request<M> {
+    from("identity", None, message)
+}
+
+fn from<M>(peer: &str, user: Option<SignedIn>, message: M) -> Request<M> {
+    let uri = format!("spiffe://countersign.local/ns/default/sa/{peer}");
+    let peer = Peer::parse_spiffe(&uri, "countersign.local").unwrap();
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Arc::new(Caller { peer, user }));
+    request
+}
+
+/// Why a call was refused.
+#[track_caller]
+pub(super) fn refusal<T>(answer: Result<T, Status>) -> Reason {
+    match answer {
+        Ok(_) => panic!("it was not refused"),
+        Err(status) => rpc::reason_of(&status).unwrap(),
+    }
+}
+
+/// The creator of everything in the tree.
+pub(super) fn creator() -> Actor {
+    Actor {
+        kind: ActorKind::User.into(),
+        id: "0190b5b4-7d6c-7c4e-9a54-0123456789ab".to_owned(),
+        role: proto::common::Role::ProviderAdmin.into(),
+        session_id: String::new(),
+        amr: vec!["pwd".to_owned(), "otp".to_owned()],
+    }
+}
+
+pub(super) fn organization_created(facts: &OrganizationFacts, enforce: bool) -> Event {
+    let created = OrganizationCreated { organization: Some(facts.to_wire()), enforce_mfa: enforce };
+    followed("tenant.organization.created", Payload::OrganizationCreated(created))
+}
+
+pub(super) fn user_created(facts: &UserFacts, enforce: bool) -> Event {
+    let created = UserCreated { user: Some(facts.to_wire()), enforce_mfa: enforce };
+    followed("identity.user.created", Payload::UserCreated(created))
+}
+
+fn followed(event_type: &str, payload: Payload) -> Event {
+    Event {
+        id: EventId::generate().to_string(),
+        position: 1,
+        r#type: event_type.to_owned(),
+        actor: Some(creator()),
+        peer: "console".to_owned(),
+        payload: Some(payload),
+        ..Default::default()
+    }
+}
+
+/// A user nobody has ever heard of.
+pub(super) fn stranger() -> UserId {
+    UserId::generate()
+}
