@@ -35,6 +35,10 @@ impl<T, E: Display> During<T> for Result<T, E> {
 
 /// A gRPC refusal as a person reads it: code, reason and message.
 pub(crate) fn status_text(status: &tonic::Status) -> String {
-    let fault = rpc::fault_from_status(status.clone());
-    format!("{:?} [{}] {}", status.code(), fault.reason(), status.message())
+    format!("{:?} [{}] {}", status.code(), reason(status), status.message())
+}
+
+/// The reason in a refusal's details; a dash when it carries none of ours.
+pub(crate) fn reason(status: &tonic::Status) -> &'static str {
+    rpc::reason_of(status).map_or("-", fault::Reason::as_str)
 }

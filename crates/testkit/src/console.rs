@@ -52,7 +52,7 @@ pub fn as_user<T>(session: &Session, message: T) -> Request<T> {
 /// The reason in a refusal's details.
 #[must_use]
 pub fn reason(status: Status) -> String {
-    rpc::fault_from_status(status).reason().to_string()
+    rpc::reason_of(&status).map_or_else(|| format!("{status:?}"), |reason| reason.to_string())
 }
 
 /// A user as an enforcement target.

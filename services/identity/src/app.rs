@@ -8,20 +8,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::rpc::{PeerChannel, Readiness, ServeError, Server, ServerParts};
+use ::store::{MigrationSet, PoolOptions, Store};
 use access::Peer;
 use clock::{SharedClock, SystemClock};
 use eventlog::{
     Dependents, Followed, Follower, Log, Sequencer, SequencerOptions, SequencerState, event_log_service,
     follow_service,
 };
-use ::rpc::{PeerChannel, Readiness, ServeError, Server, ServerParts};
 use keyring::Keyring;
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::identity::session_service_server::{self, SessionServiceServer};
 use proto::identity::sign_in_service_server::{self, SignInServiceServer};
 use proto::identity::user_facts_service_server::{self, UserFactsServiceServer};
 use proto::identity::user_service_server::{self, UserServiceServer};
-use ::store::{MigrationSet, PoolOptions, Store};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -83,9 +83,8 @@ impl App {
         let log = Log::open(ServiceName::Identity, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
 
         // The other services: asked directly, and followed.
-        let peer = |addresses: &[String], name| {
-            PeerChannel::connect_lazily(addresses.to_vec(), &config.tls(), name)
-        };
+        let peer =
+            |addresses: &[String], name| PeerChannel::connect_lazily(addresses.to_vec(), &config.tls(), name);
         let tenant = peer(&config.tenant_addr, Peer::TENANT)?;
         let mfa = peer(&config.mfa_addr, Peer::MFA)?;
         let followers = [
@@ -169,7 +168,7 @@ impl App {
 /// As [`App::start`].
 pub async fn run(config: Config) -> Result<(), StartError> {
     // Whoever runs several services in one process has set logging up already.
-    let _ = telemetry::init(ServiceName::Identity.as_str(), config.log_format);
+    telemetry::init(ServiceName::Identity.as_str(), config.log_format);
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     let app = App::start(config, SystemClock::shared()).await?;

@@ -40,13 +40,12 @@ const SERVICES: &[&str] = &[
 /// How often readiness is looked at.
 const READINESS_EVERY: Duration = Duration::from_millis(500);
 
-/// The running service. It is to be ended with [`App::shutdown`].
+/// The running service. [`App::shutdown`] ends it in order; dropping it ends it, too, without waiting.
 #[derive(Debug)]
 pub struct App {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     serving: JoinHandle<()>,
-    watching: JoinHandle<()>,
     sequencer: Sequencer,
     store: Store,
 }
@@ -89,7 +88,8 @@ impl App {
 
         // From here on it answers.
         let readiness = Readiness::default();
-        let watching = tokio::spawn(watch_readiness(store.clone(), sequencer.state(), readiness.clone()));
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(watch_readiness(store.clone(), sequencer.state(), readiness.clone(), stopped.clone()));
         let parts = ServerParts {
             routes,
             authenticator: Arc::new(authenticator),
@@ -98,15 +98,13 @@ impl App {
             readiness,
             service_names: SERVICES,
         };
-        let (stop, mut stopped) = watch::channel(false);
-        let told_to_stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
         let serving = tokio::spawn(async move {
-            if let Err(error) = server.serve(parts, told_to_stop).await {
+            if let Err(error) = server.serve(parts, told_to_stop(stopped)).await {
                 tracing::error!(%error, "the server does not serve");
             }
         });
         tracing::info!(%address, "tenant listens");
-        Ok(Self { address, stop, serving, watching, sequencer, store })
+        Ok(Self { address, stop, serving, sequencer, store })
     }
 
     /// The address it listens on.
@@ -121,7 +119,6 @@ impl App {
         if let Err(error) = self.serving.await {
             tracing::error!(%error, "the server was cut off");
         }
-        self.watching.abort();
         self.sequencer.stop().await;
         self.store.close();
         tracing::info!("tenant has stopped");
@@ -163,11 +160,27 @@ async fn bind(config: &Config) -> Result<Server, StartError> {
 }
 
 /// Keeps readiness true while the service can do its work: its database answers, and its log is being ordered, by this
-/// replica's sequencer or another's.
-async fn watch_readiness(store: Store, sequencer: watch::Receiver<SequencerState>, readiness: Readiness) {
-    loop {
-        let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
-        readiness.set(ordered && store.ping().await.is_ok());
-        tokio::time::sleep(READINESS_EVERY).await;
+/// replica's sequencer or another's. Ends when the service does: then the server itself says that it is not ready.
+async fn watch_readiness(
+    store: Store,
+    sequencer: watch::Receiver<SequencerState>,
+    readiness: Readiness,
+    stopped: watch::Receiver<bool>,
+) {
+    let watch = async {
+        loop {
+            let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
+            readiness.set(ordered && store.ping().await.is_ok());
+            tokio::time::sleep(READINESS_EVERY).await;
+        }
+    };
+    tokio::select! {
+        () = watch => {}
+        () = told_to_stop(stopped) => {}
     }
+}
+
+/// Completes when the service is told to stop, or nobody is left to tell it.
+async fn told_to_stop(mut stopped: watch::Receiver<bool>) {
+    let _ = stopped.wait_for(|stop| *stop).await;
 }

@@ -2,7 +2,7 @@
 
 use tonic::Status;
 
-use crate::failure::{Failure, Outcome, status_text};
+use crate::failure::{Failure, Outcome, reason, status_text};
 
 /// Announces a step of the journey.
 pub(crate) fn step(number: u32, title: &str) {
@@ -33,8 +33,11 @@ pub(crate) fn refusal<T>(
         )));
     };
     call(caller, method, &format!("refused: {}", status_text(&status)));
-    let reason = rpc::fault_from_status(status).reason().to_string();
-    check(reason == expected, &format!("{method} is refused with {expected}, not {reason}"))
+    let reason = reason(&status);
+    if reason == expected {
+        return check(true, &format!("refused with {expected}"));
+    }
+    Err(Failure::new(format!("{method} must be refused with {expected}, but was with {reason}")))
 }
 
 /// Fails the tour when something is not as it must be.

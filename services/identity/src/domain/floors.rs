@@ -75,12 +75,8 @@ mod tests {
         let root = OrganizationPath::root(provider);
         assert_eq!(targets(&root, user), [INTERNAL_USERS.to_owned(), user.to_string()]);
         let path = root.child(reseller).unwrap().child(company).unwrap();
-        let expected = [
-            CLIENTS_AND_RESELLERS.to_owned(),
-            reseller.to_string(),
-            company.to_string(),
-            user.to_string(),
-        ];
+        let expected =
+            [CLIENTS_AND_RESELLERS.to_owned(), reseller.to_string(), company.to_string(), user.to_string()];
         assert_eq!(targets(&path, user), expected);
     }
 

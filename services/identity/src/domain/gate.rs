@@ -132,10 +132,7 @@ mod tests {
     }
 
     fn basis(generation: i64, policy: i64) -> Basis {
-        Basis {
-            generation,
-            policy_version: PolicyVersion(BTreeMap::from([("company".to_owned(), policy)])),
-        }
+        Basis { generation, policy_version: PolicyVersion(BTreeMap::from([("company".to_owned(), policy)])) }
     }
 
     #[test]

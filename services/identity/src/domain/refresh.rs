@@ -200,8 +200,7 @@ mod tests {
     fn policy_below_its_floor_is_asked_again() {
         let user = user();
         let session = session(Methods::PasswordAndCode);
-        let floors =
-            Floors { generation: 0, policy: PolicyVersion(BTreeMap::from([("a".to_owned(), 1)])) };
+        let floors = Floors { generation: 0, policy: PolicyVersion(BTreeMap::from([("a".to_owned(), 1)])) };
         let situation = Situation {
             session: &session,
             token: TokenState::Current,

@@ -81,7 +81,8 @@ pub enum EndCause {
 
 impl EndCause {
     /// Every cause.
-    pub const ALL: [Self; 4] = [Self::Revoked, Self::RefreshTokenReused, Self::FactorChanged, Self::MfaRequired];
+    pub const ALL: [Self; 4] =
+        [Self::Revoked, Self::RefreshTokenReused, Self::FactorChanged, Self::MfaRequired];
 
     /// The form in the database.
     #[must_use]

@@ -14,10 +14,10 @@ use types::{OrganizationPath, ServiceName};
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
-use crate::domain::session::{Lifetimes, Session};
-use crate::domain::user::User;
-use crate::store::signing_keys::{self, StoredKey};
+use crate::domain::session::Lifetimes;
 use crate::store::events;
+use crate::store::sessions::Standing;
+use crate::store::signing_keys::{self, StoredKey};
 
 /// A signed access token.
 pub struct AccessToken {
@@ -58,12 +58,11 @@ impl AccessTokens {
     /// DEPENDENCY_UNAVAILABLE; INTERNAL.
     pub async fn issue(
         &self,
-        session: &Session,
-        user: &User,
-        path: &OrganizationPath,
+        standing: &Standing,
         peer: &str,
         lifetimes: &Lifetimes,
     ) -> Outcome<AccessToken> {
+        let Standing { session, user, organization } = standing;
         let now = self.clock.now();
         let expire_time = session.access_token_expiry(now, lifetimes);
         let claims = Claims {
@@ -80,7 +79,7 @@ impl AccessTokens {
             org: session.organization_id.to_string(),
             role: user.role.to_string(),
         };
-        let signer = self.signer(&OrganizationPath::root(path.provider_id())).await?;
+        let signer = self.signer(&OrganizationPath::root(organization.path.provider_id())).await?;
         Ok(AccessToken { text: signer.sign(&claims)?, expire_time })
     }
 
@@ -151,8 +150,7 @@ impl AccessTokens {
         let key_id = Uuid::now_v7().to_string();
         let private = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(super::no_randomness)?;
         let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(corrupt)?;
-        let sealed =
-            self.keyring.seal(&binding(&key_id), private.as_ref()).map_err(super::no_randomness)?;
+        let sealed = self.keyring.seal(&binding(&key_id), private.as_ref()).map_err(super::no_randomness)?;
         let key =
             StoredKey { key_id, sealed, public_key: pair.public_key().as_ref().to_vec(), create_time: now };
         let creation =
@@ -189,7 +187,13 @@ fn jwks(keys: &[StoredKey]) -> String {
 }
 
 fn binding(key_id: &str) -> Binding<'_> {
-    Binding { service: "identity", table: "signing_key", row: key_id, user: "", purpose: "sign access tokens" }
+    Binding {
+        service: "identity",
+        table: "signing_key",
+        row: key_id,
+        user: "",
+        purpose: "sign access tokens",
+    }
 }
 
 fn corrupt(error: impl std::error::Error + Send + Sync + 'static) -> Fault {

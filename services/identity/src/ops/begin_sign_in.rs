@@ -69,8 +69,10 @@ async fn begin(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<bool>> {
     let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
     let (user, path) = (&locked.user.user, &locked.organization.path);
     let targets = floors::targets(path, user.id);
-    let floors =
-        Floors { generation: user.generation_floor, policy: crate::store::floors::hold(unit, &targets).await? };
+    let floors = Floors {
+        generation: user.generation_floor,
+        policy: crate::store::floors::hold(unit, &targets).await?,
+    };
     let presence = Presence { user, organization_state: locked.organization.state, floors: &floors };
     let act = drawn.origin.anonymous(drawn.now);
     match gate::admit(&presence, &sign_in.basis, sign_in.user_version) {

@@ -79,10 +79,8 @@ impl Identity {
         let enforce_mfa = new.enforce_mfa;
         let user = UserWithHash { user: first_version(new, now), password_hash };
         let creation = Creation { caller, user, enforce_mfa, organization, key, origin, now };
-        let outcome = self
-            .store
-            .unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation)))
-            .await;
+        let outcome =
+            self.store.unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation))).await;
         let (event_id, answer) = request_record::answer(outcome)?;
         if enforce_mfa {
             self.dependents.await_in_force(event_id).await?;

@@ -47,8 +47,7 @@ impl Identity {
     /// # Errors
     /// SIGN_IN_REFUSED (recorded), ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED; DEPENDENCY_UNAVAILABLE.
     pub async fn begin_mfa_enrollment(&self, command: BeginMfaEnrollment) -> Outcome<PendingSecret> {
-        let pending =
-            self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
+        let pending = self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
         let ticket = command.enrollment_ticket.as_ref().map_or("", Token::expose);
         match self.mfa.begin_enrollment(&enrolment(&pending), ticket).await {
             Ok(secret) => Ok(secret),
@@ -61,8 +60,7 @@ impl Identity {
     /// # Errors
     /// SIGN_IN_REFUSED (recorded), ENROLLMENT_NOT_FOUND; DEPENDENCY_UNAVAILABLE.
     pub async fn confirm_mfa_enrollment(&self, command: ConfirmMfaEnrollment) -> Outcome<Vec<String>> {
-        let pending =
-            self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
+        let pending = self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
         let attempt_id = AttemptId::generate();
         match self.mfa.confirm_enrollment(&enrolment(&pending), &command.code, attempt_id).await {
             Ok(recovery_codes) => Ok(recovery_codes),
@@ -79,8 +77,7 @@ impl Identity {
         &self,
         command: AcknowledgeMfaEnrollment,
     ) -> Outcome<OpenedSession> {
-        let pending =
-            self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
+        let pending = self.find_sign_in(command.sign_in_token, NextStep::EnrollMfa, command.origin).await?;
         match self.mfa.acknowledge_enrollment(&enrolment(&pending)).await {
             Ok(factor) => {
                 let passage = Passage::by_enrollment(pending.sign_in.basis.clone(), factor);

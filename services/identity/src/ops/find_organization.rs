@@ -14,9 +14,11 @@ impl Identity {
     /// # Errors
     /// DEPENDENCY_UNAVAILABLE.
     pub(super) async fn fill_organization(&self, id: OrganizationId) -> Outcome<OrganizationFacts> {
-        let facts = self.tenant.resolve_organization(id).await.map_err(|fault| {
-            fault::Fault::new(Reason::DependencyUnavailable).with_cause(fault)
-        })?;
+        let facts = self
+            .tenant
+            .resolve_organization(id)
+            .await
+            .map_err(|fault| fault::Fault::new(Reason::DependencyUnavailable).with_cause(fault))?;
         let copy = facts.clone();
         self.store
             .bookkeeping("fill_organization", copy, |unit, facts| {

@@ -43,8 +43,7 @@ pub async fn apply(unit: &mut Unit<'_>, change: &FloorChange, now: Timestamp) ->
         FloorChange::Generation { path, user, generation, session, sign_in } => {
             let organization = path.organization_id();
             // The user's row first, as everywhere: whoever opens a session waits or has committed.
-            let known =
-                users::raise_generation_floor(unit, organization, *user, *generation, now).await?;
+            let known = users::raise_generation_floor(unit, organization, *user, *generation, now).await?;
             if !known {
                 tracing::warn!(%user, "mfa tells of a user that is not here");
                 return Ok(());
@@ -53,8 +52,7 @@ pub async fn apply(unit: &mut Unit<'_>, change: &FloorChange, now: Timestamp) ->
                 sessions::raise_generation(unit, organization, *user, *session, *generation).await?;
             }
             let ended = sessions::end_below(unit, organization, *user, *generation, *session).await?;
-            let sign_ins =
-                sign_ins::end_below(unit, organization, *user, *generation, *sign_in).await?;
+            let sign_ins = sign_ins::end_below(unit, organization, *user, *generation, *sign_in).await?;
             if !ended.is_empty() || sign_ins > 0 {
                 let act = Act::by_service(ServiceName::Identity, now);
                 let draft = events::sessions_floored(&act, path, *user, *generation, &ended, sign_ins);

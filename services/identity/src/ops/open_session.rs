@@ -4,7 +4,7 @@ use clock::Timestamp;
 use fault::{Outcome, Reason};
 use keyring::digest::token_hash;
 use store::{Recorded, Unit};
-use types::{OrganizationId, OrganizationPath, SessionId, SignInId, Token, UserId};
+use types::{OrganizationId, SessionId, SignInId, Token, UserId};
 
 use super::{AccessToken, Identity, Origin, no_randomness, signed_in};
 use crate::domain::evaluation::Passage;
@@ -13,7 +13,7 @@ use crate::domain::gate::{self, Barred, Presence};
 use crate::domain::password::StoredHash;
 use crate::domain::session::{Lifetimes, Methods, Session};
 use crate::domain::sign_in::{Refusal, SignIn, SignInState, Step};
-use crate::domain::user::User;
+use crate::store::sessions::Standing;
 use crate::store::users::Locked;
 use crate::store::{events, sessions, sign_ins, users};
 
@@ -53,11 +53,6 @@ struct Drawn {
     lifetimes: Lifetimes,
 }
 
-enum Opened {
-    Session { session: Session, user: User, path: OrganizationPath },
-    Refused,
-}
-
 impl Identity {
     /// Opens a session on a passage, if the gate lets it through. Committed before it is answered.
     ///
@@ -74,20 +69,16 @@ impl Identity {
             refresh_token: refresh_token.clone(),
             lifetimes: self.lifetimes,
         };
-        let opened =
+        // None when it was refused.
+        let opened: Option<Standing> =
             self.store.unit("open_session", drawn, |unit, drawn| Box::pin(open(unit, drawn))).await?;
-        match opened {
-            Opened::Session { session, user, path } => {
-                let access_token =
-                    self.tokens.issue(&session, &user, &path, &peer, &self.lifetimes).await?;
-                Ok(OpenedSession { session_id: session.id, access_token, refresh_token })
-            }
-            Opened::Refused => Err(Reason::SignInRefused.into()),
-        }
+        let opened = opened.ok_or(Reason::SignInRefused)?;
+        let access_token = self.tokens.issue(&opened, &peer, &self.lifetimes).await?;
+        Ok(OpenedSession { session_id: opened.session.id, access_token, refresh_token })
     }
 }
 
-async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Opened>> {
+async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Option<Standing>>> {
     let opening = &drawn.opening;
     let locked = users::lock(unit, opening.organization_id, opening.user_id).await?;
     let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
@@ -100,19 +91,19 @@ async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Opened>> {
         }
     };
     let targets = floors::targets(&locked.organization.path, user.id);
-    let floors =
-        Floors { generation: user.generation_floor, policy: crate::store::floors::hold(unit, &targets).await? };
+    let floors = Floors {
+        generation: user.generation_floor,
+        policy: crate::store::floors::hold(unit, &targets).await?,
+    };
     let presence = Presence { user, organization_state: locked.organization.state, floors: &floors };
     let basis = opening.passage.basis();
     let admitted = match (&opening.source, &sign_in) {
         (_, Some(sign_in)) => gate::admit_sign_in(&presence, sign_in, basis, drawn.now),
-        (Source::Password { user_version, .. }, None) => {
-            match gate::admit(&presence, basis, *user_version) {
-                Ok(()) => Ok(()),
-                Err(Barred::Refused(refusal)) => Err(refusal),
-                Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
-            }
-        }
+        (Source::Password { user_version, .. }, None) => match gate::admit(&presence, basis, *user_version) {
+            Ok(()) => Ok(()),
+            Err(Barred::Refused(refusal)) => Err(refusal),
+            Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
+        },
         (Source::SignIn(_), None) => Err(Refusal::Outdated),
     };
     match admitted {
@@ -126,7 +117,7 @@ async fn enter(
     drawn: &Drawn,
     locked: Locked,
     sign_in: Option<SignIn>,
-) -> Outcome<Recorded<Opened>> {
+) -> Outcome<Recorded<Option<Standing>>> {
     let Locked { user, organization } = locked;
     let (opening, now) = (&drawn.opening, drawn.now);
     let expire_time = now + drawn.lifetimes.absolute;
@@ -164,7 +155,7 @@ async fn enter(
     let actor = signed_in(&user.user, &organization.path, &session);
     let act = opening.origin.by_user(&actor, now);
     let receipt = unit.record(events::sign_in_completed(&act, &organization.path, sign_in_id, &session));
-    Ok(receipt.with(Opened::Session { session, user: user.user, path: organization.path }))
+    Ok(receipt.with(Some(Standing { session, user: user.user, organization })))
 }
 
 async fn refuse(
@@ -173,7 +164,7 @@ async fn refuse(
     locked: &Locked,
     sign_in: Option<&SignIn>,
     refusal: Refusal,
-) -> Outcome<Recorded<Opened>> {
+) -> Outcome<Recorded<Option<Standing>>> {
     let step = match sign_in {
         Some(sign_in) => {
             if sign_in.state == SignInState::Open {
@@ -192,5 +183,5 @@ async fn refuse(
         step,
         refusal,
     );
-    Ok(unit.record(draft).with(Opened::Refused))
+    Ok(unit.record(draft).with(None))
 }

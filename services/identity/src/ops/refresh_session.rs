@@ -4,14 +4,13 @@ use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
 use keyring::digest::token_hash;
 use store::{Recorded, Unit};
-use types::{OrganizationPath, Token, TokenHash};
+use types::{Token, TokenHash};
 
 use super::{Identity, OpenedSession, Origin, no_randomness, signed_in};
 use crate::domain::evaluation::Evaluation;
 use crate::domain::floors::{self, Floors};
 use crate::domain::refresh::{self, Decision, Situation};
-use crate::domain::session::{EndCause, Lifetimes, Session, TokenState};
-use crate::domain::user::User;
+use crate::domain::session::{EndCause, Lifetimes, TokenState};
 use crate::store::sessions::{self, Standing};
 use crate::store::{events, users};
 
@@ -38,11 +37,6 @@ struct Exchange {
     lifetimes: Lifetimes,
 }
 
-enum Exchanged {
-    Rotated { session: Session, user: User, path: OrganizationPath },
-    Ended,
-}
-
 impl Identity {
     /// Exchanges a refresh token for a new pair. Times of authentication are never renewed.
     ///
@@ -58,7 +52,8 @@ impl Identity {
                 other => return other,
             }
         }
-        Err(Fault::new(Reason::DependencyUnavailable).with_cause("policy changes faster than it can be followed"))
+        Err(Fault::new(Reason::DependencyUnavailable)
+            .with_cause("policy changes faster than it can be followed"))
     }
 
     async fn exchange(&self, spent: TokenHash, origin: &Origin) -> Outcome<OpenedSession> {
@@ -72,7 +67,10 @@ impl Identity {
             None => {
                 let facts = standing.user.facts(&standing.organization.path);
                 let evaluation = self.mfa.evaluate_sign_in(&facts).await;
-                Some(evaluation.map_err(|fault| Fault::new(Reason::DependencyUnavailable).with_cause(fault))?)
+                Some(
+                    evaluation
+                        .map_err(|fault| Fault::new(Reason::DependencyUnavailable).with_cause(fault))?,
+                )
             }
         };
         let fresh = Token::generate().map_err(no_randomness)?;
@@ -85,22 +83,18 @@ impl Identity {
             now: self.clock.now(),
             lifetimes: self.lifetimes,
         };
-        let exchanged = self
+        // None when the session was ended.
+        let exchanged: Option<Standing> = self
             .store
             .unit("refresh_session", exchange, |unit, exchange| Box::pin(run(unit, exchange)))
             .await?;
-        match exchanged {
-            Exchanged::Rotated { session, user, path } => {
-                let peer = &origin.call.peer;
-                let access_token = self.tokens.issue(&session, &user, &path, peer, &self.lifetimes).await?;
-                Ok(OpenedSession { session_id: session.id, access_token, refresh_token: fresh })
-            }
-            Exchanged::Ended => Err(Reason::RefreshRefused.into()),
-        }
+        let exchanged = exchanged.ok_or(Reason::RefreshRefused)?;
+        let access_token = self.tokens.issue(&exchanged, &origin.call.peer, &self.lifetimes).await?;
+        Ok(OpenedSession { session_id: exchanged.session.id, access_token, refresh_token: fresh })
     }
 }
 
-async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Exchanged>> {
+async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Option<Standing>>> {
     let (standing, token) = lock(unit, exchange).await?;
     let targets = floors::targets(&standing.organization.path, standing.user.id);
     let floors = Floors {
@@ -117,13 +111,12 @@ async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Excha
     let act = exchange.origin.by_user(&signed_in(&standing.user, &path, &standing.session), exchange.now);
     match (decision, &exchange.evaluation) {
         (Decision::Rotate, Some(evaluation)) => {
-            let session =
-                standing.session.refreshed(evaluation.basis(), exchange.now, &exchange.lifetimes);
+            let session = standing.session.refreshed(evaluation.basis(), exchange.now, &exchange.lifetimes);
             sessions::spend_token(unit, exchange.spent, exchange.now).await?;
             sessions::insert_token(unit, &session, token_hash(&exchange.fresh), exchange.now).await?;
             sessions::update(unit, &session).await?;
             let receipt = unit.record(events::session_refreshed(&act, &path, session.id));
-            Ok(receipt.with(Exchanged::Rotated { session, user: standing.user, path }))
+            Ok(receipt.with(Some(Standing { session, ..standing })))
         }
         (Decision::End(cause), _) => {
             let act = match cause {
@@ -133,7 +126,7 @@ async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Excha
             };
             sessions::end(unit, &standing.session, cause).await?;
             let draft = events::session_ended(&act, &path, standing.session.id, cause);
-            Ok(unit.record(draft).with(Exchanged::Ended))
+            Ok(unit.record(draft).with(None))
         }
         (Decision::Refuse, _) => Err(Reason::RefreshRefused.into()),
         (Decision::AskAgain | Decision::Rotate, _) => Err(Reason::GenerationOutdated.into()),

@@ -77,7 +77,8 @@ impl Identity {
                 other => return other,
             }
         }
-        Err(Fault::new(Reason::DependencyUnavailable).with_cause("policy changes faster than it can be followed"))
+        Err(Fault::new(Reason::DependencyUnavailable)
+            .with_cause("policy changes faster than it can be followed"))
     }
 
     async fn check_password(&self, found: Found, password: Password, origin: &Origin) -> Outcome<Known> {

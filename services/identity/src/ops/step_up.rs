@@ -4,13 +4,11 @@ use access::SignedIn;
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
-use types::{AttemptId, OneTimeCode, OrganizationPath};
+use types::{AttemptId, OneTimeCode};
 
 use super::{AccessToken, Identity, Origin, signed_in};
 use crate::domain::evaluation::{Basis, VerifiedCode};
 use crate::domain::floors::{self, Floors, Outdated};
-use crate::domain::session::Session;
-use crate::domain::user::User;
 use crate::peers::mfa::{CodeAttempt, Purpose};
 use crate::store::sessions::Standing;
 use crate::store::{events, sessions, users};
@@ -67,9 +65,9 @@ impl Identity {
             code,
             now: self.clock.now(),
         };
-        let (session, user, path) =
+        let standing =
             self.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved))).await?;
-        self.tokens.issue(&session, &user, &path, &peer, &self.lifetimes).await
+        self.tokens.issue(&standing, &peer, &self.lifetimes).await
     }
 
     /// The bearer's session, user and organisation as they are now.
@@ -82,19 +80,16 @@ impl Identity {
     }
 }
 
-async fn record(
-    unit: &mut Unit<'_>,
-    proved: &Proved,
-) -> Outcome<Recorded<(Session, User, OrganizationPath)>> {
+async fn record(unit: &mut Unit<'_>, proved: &Proved) -> Outcome<Recorded<Standing>> {
     let organization = proved.bearer.organization_id();
     let over = || Fault::new(Reason::TokenInvalid);
     let locked = users::lock(unit, organization, proved.bearer.user_id).await?.ok_or_else(over)?;
     let session = sessions::lock(unit, organization, proved.bearer.session_id).await?.ok_or_else(over)?;
-    let (user, path) = (locked.user.user, locked.organization.path);
+    let (user, organization) = (locked.user.user, locked.organization);
     if !session.is_live(proved.now) || user.version != proved.user_version {
         return Err(over());
     }
-    let targets = floors::targets(&path, user.id);
+    let targets = floors::targets(&organization.path, user.id);
     let policy = crate::store::floors::hold(unit, &targets).await?;
     match (Floors { generation: user.generation_floor, policy }).check(&proved.basis) {
         Ok(()) => {}
@@ -103,9 +98,9 @@ async fn record(
     }
     let session = session.stepped_up(proved.basis.clone(), proved.code);
     sessions::update(unit, &session).await?;
-    let act = proved.origin.by_user(&signed_in(&user, &path, &session), proved.now);
-    let receipt = unit.record(events::session_stepped_up(&act, &path, &session));
-    Ok(receipt.with((session, user, path)))
+    let act = proved.origin.by_user(&signed_in(&user, &organization.path, &session), proved.now);
+    let receipt = unit.record(events::session_stepped_up(&act, &organization.path, &session));
+    Ok(receipt.with(Standing { session, user, organization }))
 }
 
 /// What the bearer may learn of mfa's refusal.

@@ -39,8 +39,7 @@ impl Identity {
     /// # Errors
     /// SIGN_IN_REFUSED, whatever was wrong (recorded); DEPENDENCY_UNAVAILABLE, never a session.
     pub async fn verify_mfa(&self, command: VerifyMfa) -> Outcome<OpenedSession> {
-        let pending =
-            self.find_sign_in(command.sign_in_token, NextStep::VerifyMfa, command.origin).await?;
+        let pending = self.find_sign_in(command.sign_in_token, NextStep::VerifyMfa, command.origin).await?;
         let attempt = CodeAttempt {
             user: pending.facts.clone(),
             code: command.code,

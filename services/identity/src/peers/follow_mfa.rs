@@ -79,8 +79,7 @@ fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
 }
 
 fn concerns_user(event: &Event, changed: &EnforcementChanged) -> bool {
-    let subject_is_user =
-        event.subject.as_ref().is_some_and(|subject| subject.kind() == SubjectKind::User);
+    let subject_is_user = event.subject.as_ref().is_some_and(|subject| subject.kind() == SubjectKind::User);
     subject_is_user && changed.generation > 0
 }
 

@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn page_sizes_are_bounded() {
-        for (wire, expected) in [(0, Some(50)), (1, Some(1)), (500, Some(500)), (501, Some(500)), (-1, None)] {
+        for (wire, expected) in [(0, Some(50)), (1, Some(1)), (500, Some(500)), (501, Some(500)), (-1, None)]
+        {
             assert_eq!(page_size(wire).ok(), expected, "{wire}");
         }
     }

@@ -122,8 +122,8 @@ fn start(request: Request<StartSignInRequest>) -> Outcome<StartSignIn> {
     if login.len() > LOGIN_LIMIT {
         return Err(Fault::field("login", "is too long"));
     }
-    let password =
-        Password::parse(&password).ok_or_else(|| Fault::field("password", "is longer than 256 characters"))?;
+    let password = Password::parse(&password)
+        .ok_or_else(|| Fault::field("password", "is longer than 256 characters"))?;
     // What can be nobody's login is refused like a login that nobody has, at the same cost.
     Ok(StartSignIn { login: login.parse().ok(), password, origin })
 }

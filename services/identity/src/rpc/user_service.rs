@@ -9,8 +9,8 @@ use proto::common;
 use proto::identity::user_facts_service_server::UserFactsService;
 use proto::identity::user_service_server::UserService;
 use proto::identity::{
-    BootstrapRequest, BootstrapResponse, CreateUserRequest, CreateUserResponse, GetUserRequest, GetUserResponse,
-    ListUsersRequest, ListUsersResponse, ResolveUserRequest, ResolveUserResponse,
+    BootstrapRequest, BootstrapResponse, CreateUserRequest, CreateUserResponse, GetUserRequest,
+    GetUserResponse, ListUsersRequest, ListUsersResponse, ResolveUserRequest, ResolveUserResponse,
 };
 use tonic::{Request, Response, Status};
 use types::{AuthSource, Password, RequestId};
@@ -115,8 +115,7 @@ fn bootstrap(request: &Request<BootstrapRequest>) -> Outcome<Bootstrap> {
         login: wire::id("login", &message.login)?,
         display_name: wire::id("display_name", &message.display_name)?,
         email: wire::id("email", &message.email)?,
-        password: password(&message.password)?
-            .ok_or_else(|| Fault::field("password", "is required"))?,
+        password: password(&message.password)?.ok_or_else(|| Fault::field("password", "is required"))?,
         origin: origin(request, None, "")?,
     })
 }
@@ -125,8 +124,7 @@ fn new_user(message: &CreateUserRequest) -> Outcome<NewUser> {
     let auth_source = if message.auth_source == common::AuthSource::Unspecified as i32 {
         AuthSource::Local
     } else {
-        wire::auth_source(message.auth_source)
-            .ok_or_else(|| Fault::field("auth_source", "is not known"))?
+        wire::auth_source(message.auth_source).ok_or_else(|| Fault::field("auth_source", "is not known"))?
     };
     Ok(NewUser {
         organization_id: wire::id("organization_id", &message.organization_id)?,
@@ -145,9 +143,8 @@ fn password(text: &str) -> Outcome<Option<Password>> {
     if text.is_empty() {
         return Ok(None);
     }
-    let too_long = || {
-        Fault::new(Reason::PasswordNotAcceptable).with_field("password", "is longer than 256 characters")
-    };
+    let too_long =
+        || Fault::new(Reason::PasswordNotAcceptable).with_field("password", "is longer than 256 characters");
     Password::parse(text).map(Some).ok_or_else(too_long)
 }
 

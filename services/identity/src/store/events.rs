@@ -33,10 +33,8 @@ pub fn sign_in_started(
     sign_in: SignInId,
     next_step: NextStep,
 ) -> Draft {
-    let payload = events::SignInStarted {
-        sign_in_id: sign_in.to_string(),
-        next_step: next_step.as_str().to_owned(),
-    };
+    let payload =
+        events::SignInStarted { sign_in_id: sign_in.to_string(), next_step: next_step.as_str().to_owned() };
     let payload = Payload::SignInStarted(payload);
     Draft::new(act, "identity.sign_in.started", path, Subject::User(user), payload)
 }
@@ -84,8 +82,7 @@ pub fn session_refreshed(act: &Act, path: &OrganizationPath, session: SessionId)
 /// `identity.session.stepped_up`
 #[must_use]
 pub fn session_stepped_up(act: &Act, path: &OrganizationPath, session: &Session) -> Draft {
-    let payload =
-        events::SessionSteppedUp { session_id: session.id.to_string(), amr: session.methods.amr() };
+    let payload = events::SessionSteppedUp { session_id: session.id.to_string(), amr: session.methods.amr() };
     let payload = Payload::SessionSteppedUp(payload);
     Draft::new(act, "identity.session.stepped_up", path, Subject::Session(session.id), payload)
 }

@@ -13,7 +13,9 @@ use super::read::{self, organization_columns};
 pub async fn find(store: &Store, id: OrganizationId) -> Result<Option<OrganizationFacts>, StoreError> {
     const SQL: &str = concat!(
         "-- organizations::find\n",
-        "SELECT ", organization_columns!(), " FROM organization o WHERE o.organization_id = $1"
+        "SELECT ",
+        organization_columns!(),
+        " FROM organization o WHERE o.organization_id = $1"
     );
     let row = read::row(store, SQL, &[&id.uuid()]).await?;
     row.as_ref().map_or(Ok(None), read::organization)

@@ -99,7 +99,13 @@ pub async fn find(
 ) -> Result<Option<Standing>, StoreError> {
     const SQL: &str = concat!(
         "-- sessions::find\n",
-        "SELECT ", session_columns!(), ", ", user_columns!(), ", ", organization_columns!(), "
+        "SELECT ",
+        session_columns!(),
+        ", ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        "
         FROM session s
         JOIN user_account u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
         JOIN organization o ON o.organization_id = s.organization_id
@@ -119,7 +125,13 @@ pub async fn find_by_token(
 ) -> Result<Option<(Standing, TokenState)>, StoreError> {
     const SQL: &str = concat!(
         "-- sessions::find_by_token\n",
-        "SELECT t.state AS token_state, ", session_columns!(), ", ", user_columns!(), ", ", organization_columns!(), "
+        "SELECT t.state AS token_state, ",
+        session_columns!(),
+        ", ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        "
         FROM refresh_token t
         JOIN session s ON s.organization_id = t.organization_id AND s.session_id = t.session_id
         JOIN user_account u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
@@ -142,7 +154,9 @@ pub async fn lock(
 ) -> Result<Option<Session>, StoreError> {
     const SQL: &str = concat!(
         "-- sessions::lock\n",
-        "SELECT ", session_columns!(), " FROM session s
+        "SELECT ",
+        session_columns!(),
+        " FROM session s
         WHERE s.organization_id = $1 AND s.session_id = $2 FOR NO KEY UPDATE"
     );
     let row = unit.query_opt(SQL, &[&organization.uuid(), &id.uuid()]).await?;
@@ -219,8 +233,7 @@ pub async fn raise_generation(
     const SQL: &str = "-- sessions::raise_generation
         UPDATE session SET generation = greatest(generation, $4)
         WHERE organization_id = $1 AND user_id = $2 AND session_id = $3 AND state = 'live'";
-    let parameters: [&(dyn ToSql + Sync); 4] =
-        [&organization.uuid(), &user.uuid(), &id.uuid(), &generation];
+    let parameters: [&(dyn ToSql + Sync); 4] = [&organization.uuid(), &user.uuid(), &id.uuid(), &generation];
     unit.execute(SQL, &parameters).await.map(drop)
 }
 

@@ -87,7 +87,13 @@ pub async fn find_by_token(
 ) -> Result<Option<(SignIn, User, OrganizationFacts)>, StoreError> {
     const SQL: &str = concat!(
         "-- sign_ins::find_by_token\n",
-        "SELECT ", sign_in_columns!(), ", ", user_columns!(), ", ", organization_columns!(), "
+        "SELECT ",
+        sign_in_columns!(),
+        ", ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        "
         FROM sign_in s
         JOIN user_account u ON u.organization_id = s.organization_id AND u.user_id = s.user_id
         JOIN organization o ON o.organization_id = s.organization_id
@@ -109,7 +115,9 @@ pub async fn lock(
 ) -> Result<Option<SignIn>, StoreError> {
     const SQL: &str = concat!(
         "-- sign_ins::lock\n",
-        "SELECT ", sign_in_columns!(), " FROM sign_in s
+        "SELECT ",
+        sign_in_columns!(),
+        " FROM sign_in s
         WHERE s.organization_id = $1 AND s.sign_in_id = $2 FOR UPDATE"
     );
     let row = unit.query_opt(SQL, &[&organization.uuid(), &id.uuid()]).await?;

@@ -60,7 +60,11 @@ pub struct Found {
 pub async fn find_by_login(store: &Store, login: Option<&Login>) -> Result<Found, StoreError> {
     const SQL: &str = concat!(
         "-- users::find_by_login\n",
-        "SELECT u.user_id IS NOT NULL AS found, ", user_columns!(), ", ", organization_columns!(), ",
+        "SELECT u.user_id IS NOT NULL AS found, ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        ",
             coalesce(o.path, r.path, p.path) AS place
         FROM (SELECT $1::text AS login, $2::text AS realm) q
         LEFT JOIN user_account u ON u.login = q.login
@@ -90,7 +94,11 @@ pub async fn find(
 ) -> Result<Option<(User, Option<OrganizationFacts>)>, StoreError> {
     const SQL: &str = concat!(
         "-- users::find\n",
-        "SELECT ", user_columns!(), ", ", organization_columns!(), "
+        "SELECT ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        "
         FROM user_account u LEFT JOIN organization o ON o.organization_id = u.organization_id
         WHERE u.user_id = $1"
     );
@@ -202,7 +210,11 @@ pub async fn lock(
 ) -> Result<Option<Locked>, StoreError> {
     const SQL: &str = concat!(
         "-- users::lock\n",
-        "SELECT ", user_columns!(), ", ", organization_columns!(), "
+        "SELECT ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        "
         FROM organization o JOIN user_account u ON u.organization_id = o.organization_id
         WHERE u.organization_id = $1 AND u.user_id = $2
         FOR SHARE OF o FOR NO KEY UPDATE OF u"

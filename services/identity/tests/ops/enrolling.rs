@@ -15,11 +15,7 @@ fn acknowledge(token: &Token) -> AcknowledgeMfaEnrollment {
 }
 
 fn confirm(token: &Token, code: &str) -> ConfirmMfaEnrollment {
-    ConfirmMfaEnrollment {
-        sign_in_token: Some(token.clone()),
-        code: code.parse().unwrap(),
-        origin: origin(),
-    }
+    ConfirmMfaEnrollment { sign_in_token: Some(token.clone()), code: code.parse().unwrap(), origin: origin() }
 }
 
 /// What following `mfa.factor.enrolled` does.

@@ -174,7 +174,8 @@ async fn one_revokes_ones_own_sessions_only() {
     let bench = Bench::new().await;
     bench.user("ada@company.example").await;
     bench.user("bob@company.example").await;
-    let [session, other] = [bench.complete("ada@company.example").await, bench.complete("ada@company.example").await];
+    let [session, other] =
+        [bench.complete("ada@company.example").await, bench.complete("ada@company.example").await];
     let bobs = bench.complete("bob@company.example").await;
     let bearer = bench.identity.authenticate(&session.access_token.text).await.unwrap();
     for foreign in [bobs.session_id, SessionId::generate()] {

@@ -22,9 +22,15 @@ async fn whatever_is_wrong_with_a_login_looks_the_same() {
     let bench = Bench::new().await;
     bench.user("ada@company.example").await;
     bench.user("disabled@company.example").await;
-    bench.user_with("external@company.example", &bench.company, Role::CompanyUser, AuthSource::External).await;
-    bench.execute("UPDATE user_account SET state = 'disabled' WHERE login = 'disabled@company.example'").await;
-    bench.execute("UPDATE user_account SET password_hash = NULL WHERE login = 'nobody@company.example'").await;
+    bench
+        .user_with("external@company.example", &bench.company, Role::CompanyUser, AuthSource::External)
+        .await;
+    bench
+        .execute("UPDATE user_account SET state = 'disabled' WHERE login = 'disabled@company.example'")
+        .await;
+    bench
+        .execute("UPDATE user_account SET password_hash = NULL WHERE login = 'nobody@company.example'")
+        .await;
     let mut answers = Vec::new();
     for (login, password, refusal) in [
         ("ada@company.example", "wrong password", SignInRefusal::PasswordWrong),
@@ -84,7 +90,10 @@ async fn a_password_is_enough_only_where_mfa_demands_nothing() {
     let completed = events.iter().find(|event| event.r#type == "identity.sign_in.completed").unwrap();
     let actor = completed.actor.as_ref().unwrap();
     assert_eq!((actor.kind(), actor.id.as_str()), (ActorKind::User, user.to_string().as_str()));
-    assert_eq!((actor.amr.as_slice(), &actor.session_id), (&["pwd".to_owned()][..], &session.session_id.to_string()));
+    assert_eq!(
+        (actor.amr.as_slice(), &actor.session_id),
+        (&["pwd".to_owned()][..], &session.session_id.to_string())
+    );
     for demand in [Demand::Verify, Demand::Enroll] {
         bench.mfa.demand(demand);
         let started = bench.start("ada@company.example", PASSWORD).await.unwrap();
@@ -108,10 +117,7 @@ async fn a_code_finishes_a_sign_in_once() {
     assert_eq!(verify(&bench, &token, "123456").await.unwrap_err().reason(), Reason::SignInRefused);
     assert_eq!(bench.count("SELECT count(*) FROM session").await, 1);
     let types = bench.event_types().await;
-    assert_eq!(
-        types,
-        ["identity.sign_in.started", "identity.sign_in.completed", "identity.sign_in.refused"]
-    );
+    assert_eq!(types, ["identity.sign_in.started", "identity.sign_in.completed", "identity.sign_in.refused"]);
 }
 
 #[tokio::test]
@@ -215,7 +221,8 @@ async fn a_hash_of_lower_parameters_is_replaced_at_sign_in() {
     let params = argon2::Params::new(8_192, 1, 1, Some(32)).unwrap();
     let argon2 = argon2::Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
     let hash: argon2::PasswordHash =
-        argon2::PasswordHasher::hash_password_with_salt(&argon2, PASSWORD.as_bytes(), b"0123456789abcdef").unwrap();
+        argon2::PasswordHasher::hash_password_with_salt(&argon2, PASSWORD.as_bytes(), b"0123456789abcdef")
+            .unwrap();
     bench.execute(&format!("UPDATE user_account SET password_hash = '{hash}'")).await;
     bench.complete("ada@company.example").await;
     let upgraded = "SELECT count(*) FROM user_account
@@ -235,7 +242,8 @@ async fn no_token_and_no_password_is_stored_in_plain() {
         let rows = owner.query(&format!("SELECT t::text FROM {table} t"), &[]).await.unwrap();
         for row in rows {
             let text: &str = row.get(0);
-            let secrets = [token.expose(), session.refresh_token.expose(), &session.access_token.text, PASSWORD];
+            let secrets =
+                [token.expose(), session.refresh_token.expose(), &session.access_token.text, PASSWORD];
             for secret in secrets {
                 let hex = data_encoding::HEXLOWER.encode(secret.as_bytes());
                 assert!(!text.contains(secret) && !text.contains(&hex), "{table}");

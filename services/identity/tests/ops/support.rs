@@ -107,9 +107,9 @@ impl Bench {
         self.identity
             .store
             .bookkeeping("project", facts.clone(), |unit, facts| {
-                Box::pin(async move {
-                    Ok(identity::store::organizations::project(unit, facts).await.map(drop)?)
-                })
+                Box::pin(
+                    async move { Ok(identity::store::organizations::project(unit, facts).await.map(drop)?) },
+                )
             })
             .await
             .unwrap();
@@ -212,7 +212,10 @@ pub(crate) fn organization(
 
 pub(crate) fn origin() -> Origin {
     Origin {
-        call: CallInfo { peer: "console".to_owned(), trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned() },
+        call: CallInfo {
+            peer: "console".to_owned(),
+            trace_id: "0af7651916cd43dd8448eb211c80319c".to_owned(),
+        },
         client: Client { address: Some([192, 0, 2, 7].into()), user_agent: "test".to_owned() },
         request_id: None,
     }

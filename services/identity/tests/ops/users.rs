@@ -47,7 +47,8 @@ async fn create(bench: &Bench, caller: &SignedIn, new: NewUser) -> Outcome<Creat
 async fn an_administrator_creates_users_below() {
     let bench = Bench::new().await;
     let admin = caller(Role::ResellerAdmin, &bench.reseller, &bench);
-    let wanted = NewUser { enforce_mfa: true, ..new(&bench.company, "Ada@Company.example", Role::CompanyAdmin) };
+    let wanted =
+        NewUser { enforce_mfa: true, ..new(&bench.company, "Ada@Company.example", Role::CompanyAdmin) };
     // Nobody follows identity here, so there is nobody to wait for; the sequencer does not run either.
     let created = create(&bench, &admin, NewUser { enforce_mfa: false, ..wanted }).await.unwrap();
     let user = created.user.unwrap();
@@ -71,23 +72,73 @@ async fn what_may_not_be_created_is_refused_with_its_reason() {
     let role = |role, path, login| NewUser { role, ..new(path, login, role) };
     let local = AuthSource::External;
     for (name, caller, new, reason) in [
-        ("own organisation above", &company, new(&bench.reseller, "a@reseller.example", Role::ResellerAuditor), Reason::NotFound),
-        ("unknown organisation", &reseller, new(&stranger, "a@company.example", Role::CompanyUser), Reason::NotFound),
-        ("role of another kind", &reseller, role(Role::ResellerAuditor, &bench.company, "a@company.example"), Reason::InvalidArgument),
-        ("rank", &company, role(Role::CompanyAdmin, &bench.company, "a@company.example"), Reason::TargetOutranksActor),
-        ("auditor", &caller(Role::CompanyAuditor, &bench.company, &bench), good.clone(), Reason::RoleNotAllowed),
-        ("realm", &company, new(&bench.company, "a@reseller.example", Role::CompanyUser), Reason::RealmNotOwned),
-        ("common", &company, NewUser { password: Password::parse("password1"), ..good.clone() }, Reason::PasswordNotAcceptable),
-        ("short", &company, NewUser { password: Password::parse("short"), ..good.clone() }, Reason::PasswordNotAcceptable),
+        (
+            "own organisation above",
+            &company,
+            new(&bench.reseller, "a@reseller.example", Role::ResellerAuditor),
+            Reason::NotFound,
+        ),
+        (
+            "unknown organisation",
+            &reseller,
+            new(&stranger, "a@company.example", Role::CompanyUser),
+            Reason::NotFound,
+        ),
+        (
+            "role of another kind",
+            &reseller,
+            role(Role::ResellerAuditor, &bench.company, "a@company.example"),
+            Reason::InvalidArgument,
+        ),
+        (
+            "rank",
+            &company,
+            role(Role::CompanyAdmin, &bench.company, "a@company.example"),
+            Reason::TargetOutranksActor,
+        ),
+        (
+            "auditor",
+            &caller(Role::CompanyAuditor, &bench.company, &bench),
+            good.clone(),
+            Reason::RoleNotAllowed,
+        ),
+        (
+            "realm",
+            &company,
+            new(&bench.company, "a@reseller.example", Role::CompanyUser),
+            Reason::RealmNotOwned,
+        ),
+        (
+            "common",
+            &company,
+            NewUser { password: Password::parse("password1"), ..good.clone() },
+            Reason::PasswordNotAcceptable,
+        ),
+        (
+            "short",
+            &company,
+            NewUser { password: Password::parse("short"), ..good.clone() },
+            Reason::PasswordNotAcceptable,
+        ),
         ("missing", &company, NewUser { password: None, ..good.clone() }, Reason::InvalidArgument),
-        ("external with password", &company, NewUser { auth_source: local, ..good.clone() }, Reason::InvalidArgument),
+        (
+            "external with password",
+            &company,
+            NewUser { auth_source: local, ..good.clone() },
+            Reason::InvalidArgument,
+        ),
         (
             "external enforced",
             &company,
             NewUser { auth_source: local, password: None, enforce_mfa: true, ..good.clone() },
             Reason::UserNotLocal,
         ),
-        ("taken", &company, new(&bench.company, "taken@company.example", Role::CompanyUser), Reason::LoginTaken),
+        (
+            "taken",
+            &company,
+            new(&bench.company, "taken@company.example", Role::CompanyUser),
+            Reason::LoginTaken,
+        ),
     ] {
         assert_eq!(create(&bench, caller, new).await.unwrap_err().reason(), reason, "{name}");
     }

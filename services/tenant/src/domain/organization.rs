@@ -146,7 +146,8 @@ impl Organization {
         }
         organization.name = name.clone();
         organization.version += 1;
-        organization.update_time = now;
+        // The time was drawn before the lock: whoever waited longer must not turn it back.
+        organization.update_time = now.max(self.update_time);
         Ok(Changed { organization, fields: vec![Field::Name] })
     }
 

@@ -83,6 +83,22 @@ async fn nothing_is_created_below_a_suspended_reseller() {
 }
 
 #[tokio::test]
+async fn what_is_being_suspended_is_waited_for() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    fixture.rows.batch_execute("BEGIN").await.unwrap();
+    fixture.set_state(&tree.reseller, "suspended").await;
+    let suspend = async {
+        let blocks = "SELECT EXISTS (SELECT FROM pg_locks \
+                      WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))";
+        while !fixture.rows.query_one(blocks, &[]).await.unwrap().get::<_, bool>(0) {}
+        fixture.rows.batch_execute("COMMIT").await.unwrap();
+    };
+    let caller = admin(&tree.reseller);
+    let (refused, ()) = tokio::join!(create(&fixture, &caller, company(&tree.reseller, "Initech")), suspend);
+    assert_eq!(refusal(refused), Reason::OrganizationNotActive);
+}
+
+#[tokio::test]
 async fn siblings_have_different_names_however_they_are_written() {
     let (fixture, tree) = Fixture::with_tree().await;
     let caller = admin(&tree.provider);

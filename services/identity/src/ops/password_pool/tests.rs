@@ -32,7 +32,9 @@ async fn the_library_agrees_and_lower_parameters_are_outdated() {
 #[tokio::test]
 async fn what_cannot_be_read_is_an_alarm_and_never_a_match() {
     let pool = PasswordPool::new(PoolSize::default()).unwrap();
-    for text in ["", "x", "$argon2id$v=19$m=19456,t=2,p=1", "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAA"] {
+    for text in
+        ["", "x", "$argon2id$v=19$m=19456,t=2,p=1", "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAA"]
+    {
         let outcome = pool.verify(Some(StoredHash::new(text.to_owned())), password("x")).await;
         assert_eq!(outcome.unwrap_err().reason(), Reason::Corrupt, "{text}");
     }

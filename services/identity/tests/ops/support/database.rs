@@ -38,7 +38,8 @@ impl Database {
 
     /// A connection as the owner, who may look at everything.
     pub(crate) async fn owner(&self) -> tokio_postgres::Client {
-        let (client, connection) = tokio_postgres::connect(&self.owner_url, NoTls).await.expect("a connection");
+        let (client, connection) =
+            tokio_postgres::connect(&self.owner_url, NoTls).await.expect("a connection");
         tokio::spawn(connection);
         client
     }

@@ -163,7 +163,12 @@ impl Mfa for ScriptedMfa {
         })
     }
 
-    async fn confirm_enrollment(&self, _: &Enrolment, code: &OneTimeCode, _: AttemptId) -> Outcome<Vec<String>> {
+    async fn confirm_enrollment(
+        &self,
+        _: &Enrolment,
+        code: &OneTimeCode,
+        _: AttemptId,
+    ) -> Outcome<Vec<String>> {
         self.answer(|state| check(state, code).map(|()| Vec::new()))
     }
 

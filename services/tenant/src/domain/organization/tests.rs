@@ -68,6 +68,14 @@ fn a_new_name_is_a_new_version() {
 }
 
 #[test]
+fn the_time_of_a_change_never_goes_back() {
+    let [_, _, company] = branch();
+    let now = company.rename(&name("Acme GmbH"), None, NOW).unwrap().organization;
+    let earlier = now.rename(&name("Acme AG"), None, THEN).unwrap().organization;
+    assert_eq!((earlier.version, earlier.update_time), (3, NOW));
+}
+
+#[test]
 fn the_same_name_changes_nothing() {
     let [_, _, company] = branch();
     let changed = company.rename(&name(" Acme "), None, NOW).unwrap();
