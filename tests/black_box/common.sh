@@ -76,4 +76,7 @@ code() { # SECRET [SECONDS FROM NOW]
   oathtool --totp -b --now "@$(($(date +%s) + ${2:-0}))" "$1"
 }
 
+# Waits, if need be, until enough of the present 30 seconds is left for the calls that follow.
+settle() { local into=$(($(date +%s) % 30)); if [ "$into" -gt 20 ]; then sleep $((31 - into)); fi; }
+
 json() { jq -nc "$@"; }

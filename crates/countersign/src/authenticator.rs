@@ -37,6 +37,18 @@ impl Authenticator {
     }
 }
 
+/// The present time step, after waiting for the next one if this one is about to end: so a code made from it is still of
+/// that step when it arrives.
+pub(crate) async fn settled_step() -> i64 {
+    let into = OffsetDateTime::now_utc().unix_timestamp().rem_euclid(PERIOD);
+    if let Ok(rest) = u64::try_from(PERIOD - into)
+        && rest <= 2
+    {
+        tokio::time::sleep(std::time::Duration::from_secs(rest)).await;
+    }
+    present_step()
+}
+
 /// The present time step.
 pub(crate) fn present_step() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp().div_euclid(PERIOD)

@@ -11,7 +11,7 @@ use proto::identity::{CreateUserRequest, NextStep, Session};
 use proto::tenant::{CreateCompanyRequest, CreateResellerRequest};
 use serde::{Deserialize, Serialize};
 
-use crate::authenticator::{Authenticator, present_step};
+use crate::authenticator::{Authenticator, present_step, settled_step};
 use crate::bootstrap::{FirstAdministrator, bootstrap, random_password};
 use crate::env_file::EnvFile;
 use crate::failure::{During as _, Failure, Outcome};
@@ -321,7 +321,7 @@ impl Demo {
             .await
             .map_err(|status| refused(doing(), &status))?;
         let authenticator = Authenticator::new(&enrollment.secret_base32)?;
-        let code = authenticator.code(present_step() - 1)?;
+        let code = authenticator.code(settled_step().await - 1)?;
         console
             .confirm_enrollment(&started.sign_in_token, &code)
             .await

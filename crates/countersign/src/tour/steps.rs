@@ -8,7 +8,7 @@ use proto::mfa::{
 };
 
 use super::show::{call, check, picture, refusal, say, step};
-use crate::authenticator::{Authenticator, present_step};
+use crate::authenticator::{Authenticator, settled_step};
 use crate::demo::Known;
 use crate::failure::{Failure, Outcome};
 use crate::platform::{Platform, as_user, refused};
@@ -89,7 +89,7 @@ async fn enrol(cast: &Cast, numbers: [u32; 4]) -> Outcome<(Authenticator, Sessio
     step(code, "The code that the app shows");
     let authenticator = Authenticator::new(&enrollment.secret_base32)?;
     // The previous step's code, as a slow phone would show it: so the present one is still good for the next sign-in.
-    let shown = authenticator.code(present_step() - 1)?;
+    let shown = authenticator.code(settled_step().await - 1)?;
     cast.console
         .confirm_enrollment(&started.sign_in_token, &shown)
         .await
@@ -157,7 +157,7 @@ async fn cannot_turn_off(cast: &Cast, session: &Session, authenticator: &Authent
         .map_err(|status| refused("list the factors", &status))?
         .into_inner();
     let factor_id = listed.factors.first().map(|factor| factor.id.clone()).unwrap_or_default();
-    let code = authenticator.code(present_step())?;
+    let code = authenticator.code(settled_step().await)?;
     let request = RemoveFactorRequest { factor_id, code, request_id: String::new() };
     let answer = factors.remove_factor(as_user(request, token)?).await;
     refusal(ADMIN, "RemoveFactor", answer, "MFA_ENFORCED")?;
@@ -170,7 +170,7 @@ async fn sign_in_with_code(cast: &Cast, authenticator: &Authenticator) -> Outcom
     let started = start().await.map_err(|status| refused("sign in", &status))?;
     call(ADMIN, "StartSignIn{login, password}", started.next_step().as_str_name());
     check(started.next_step() == NextStep::VerifyMfa && started.session.is_none(), "the code is asked for")?;
-    let code = authenticator.code(present_step())?;
+    let code = authenticator.code(settled_step().await)?;
     let session = cast
         .console
         .verify(&started.sign_in_token, &code)
@@ -211,7 +211,7 @@ async fn reset(cast: &Cast, user_id: &str, session: &Session, old: &Authenticato
         })
         .await;
     refusal(ADMIN, "RefreshSession (the old session)", refreshed, "REFRESH_REFUSED")?;
-    let code = old.code(present_step() + 1)?;
+    let code = old.code(settled_step().await + 1)?;
     let finished = cast.console.verify(&open.sign_in_token, &code).await;
     refusal(ADMIN, "VerifyMfa (the sign-in that was open)", finished, "SIGN_IN_REFUSED")?;
     let between = cast
@@ -235,10 +235,10 @@ async fn reset(cast: &Cast, user_id: &str, session: &Session, old: &Authenticato
         .start_sign_in(&cast.admin.login, &cast.admin.password)
         .await
         .map_err(|status| refused("sign in", &status))?;
-    let stale = cast.console.verify(&started.sign_in_token, &old.code(present_step())?).await;
+    let stale = cast.console.verify(&started.sign_in_token, &old.code(settled_step().await)?).await;
     refusal(ADMIN, "VerifyMfa (a code of the old secret)", stale, "SIGN_IN_REFUSED")?;
     cast.console
-        .verify(&started.sign_in_token, &new.code(present_step())?)
+        .verify(&started.sign_in_token, &new.code(settled_step().await)?)
         .await
         .map_err(|status| refused("verify a code of the new secret", &status))?;
     check(true, "a code of the new secret is accepted")

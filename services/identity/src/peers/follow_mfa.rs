@@ -90,3 +90,76 @@ fn user_of(event: &Event) -> Outcome<(OrganizationPath, UserId)> {
     let path = OrganizationPath::new(ids.map_err(unreadable)?).map_err(unreadable)?;
     Ok((path, wire::id("subject.id", &subject.id).map_err(unreadable)?))
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::events::{FactorEnrolled, FactorRemoved, FactorReset, Subject, VerificationRefused};
+    use types::{OrganizationId, SessionId, SignInId};
+
+    use super::*;
+
+    fn event(user: UserId, path: &OrganizationPath, payload: Payload) -> Event {
+        Event {
+            path: path.ids().iter().map(ToString::to_string).collect(),
+            subject: Some(Subject { kind: SubjectKind::User.into(), id: user.to_string() }),
+            payload: Some(payload),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn events_of_a_factor_raise_the_users_generation() {
+        let (user, path) = (UserId::generate(), OrganizationPath::root(OrganizationId::generate()));
+        let (in_session, in_sign_in) = (SessionId::generate(), SignInId::generate());
+        let floor = |session, sign_in| FloorChange::Generation {
+            path: path.clone(),
+            user,
+            generation: 7,
+            session,
+            sign_in,
+        };
+        let of_sign_in =
+            FactorEnrolled { generation: 7, sign_in_id: in_sign_in.to_string(), ..FactorEnrolled::default() };
+        let of_session =
+            FactorRemoved { generation: 7, session_id: in_session.to_string(), ..FactorRemoved::default() };
+        let reset = FactorReset { generation: 7, policy_version: 3, ..FactorReset::default() };
+        let policy = FloorChange::Policy { target: user.to_string(), version: 3 };
+        for (payload, expected) in [
+            (Payload::FactorEnrolled(of_sign_in), vec![floor(None, Some(in_sign_in))]),
+            (Payload::FactorRemoved(of_session), vec![floor(Some(in_session), None)]),
+            (Payload::FactorReset(reset), vec![floor(None, None), policy]),
+        ] {
+            assert_eq!(changes(&event(user, &path, payload)).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn events_of_enforcement_raise_the_policy_of_their_level() {
+        let (user, path) = (UserId::generate(), OrganizationPath::root(OrganizationId::generate()));
+        let changed = |target: String, generation| EnforcementChanged {
+            target,
+            generation,
+            version: 4,
+            ..EnforcementChanged::default()
+        };
+        let policy = |target: &str| FloorChange::Policy { target: target.to_owned(), version: 4 };
+        let of_user = event(user, &path, Payload::EnforcementChanged(changed(user.to_string(), 2)));
+        let generation =
+            FloorChange::Generation { path: path.clone(), user, generation: 2, session: None, sign_in: None };
+        assert_eq!(changes(&of_user).unwrap(), [generation, policy(&user.to_string())]);
+        let mut of_company =
+            event(user, &path, Payload::EnforcementChanged(changed("company".to_owned(), 0)));
+        of_company.subject = Some(Subject { kind: SubjectKind::Organization.into(), id: "x".to_owned() });
+        assert_eq!(changes(&of_company).unwrap(), [policy("company")]);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_passed_over() {
+        let (user, path) = (UserId::generate(), OrganizationPath::root(OrganizationId::generate()));
+        let other = event(user, &path, Payload::VerificationRefused(VerificationRefused::default()));
+        assert!(changes(&other).is_err());
+        let mut nobody = event(user, &path, Payload::FactorReset(FactorReset::default()));
+        nobody.subject = None;
+        assert!(changes(&nobody).is_err());
+    }
+}

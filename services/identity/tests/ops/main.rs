@@ -1,8 +1,17 @@
 //! The use cases on a real database: reasons, rows and events. What the peers answer is said by each test, through the
 //! traits the use cases ask them by; the three services together are tested in the workspace's `tests`.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what surprises a test's helper fails the test"
+)]
+
 mod enrolling;
 mod floors;
+mod serving;
 mod sessions;
 mod signing_in;
 mod support;

@@ -38,6 +38,7 @@ async fn whatever_is_wrong_with_a_login_looks_the_same() {
         ("eve@elsewhere.example", PASSWORD, SignInRefusal::LoginUnknown),
         ("no login at all", PASSWORD, SignInRefusal::LoginUnknown),
         ("external@company.example", PASSWORD, SignInRefusal::NotLocal),
+        ("without@company.example", PASSWORD, SignInRefusal::PasswordWrong),
         ("disabled@company.example", "wrong password", SignInRefusal::PasswordWrong),
         ("disabled@company.example", PASSWORD, SignInRefusal::UserNotActive),
     ] {

@@ -57,6 +57,12 @@ impl Bench {
         Self { identity, database, clock, mfa, tenant, keyring, provider, reseller, company }
     }
 
+    /// Works with another keyring from now on.
+    pub(crate) fn use_keyring(&mut self, keyring: Keyring) {
+        self.keyring = Arc::new(keyring);
+        self.identity = self.replica();
+    }
+
     /// Another replica on the same database.
     pub(crate) fn replica(&self) -> Identity {
         replica(&self.database, &self.clock, &self.keyring, &self.mfa, &self.tenant)

@@ -17,6 +17,7 @@ static TEMPLATE: OnceCell<DatabasePlan> = OnceCell::const_new();
 pub(crate) struct Database {
     pub(crate) owner_url: String,
     pub(crate) service_url: String,
+    pub(crate) sequencer_url: String,
 }
 
 impl Database {
@@ -33,7 +34,11 @@ impl Database {
         let plan = template.on(&format!("test_{}", uuid::Uuid::now_v7().simple()));
         create_from_template(&superuser, &template.name, &plan.name).await.expect("a copy");
         let url = |login| plan.url(&superuser, login).expect("the URL");
-        Self { owner_url: url(&plan.owner), service_url: url(&plan.service) }
+        Self {
+            owner_url: url(&plan.owner),
+            service_url: url(&plan.service),
+            sequencer_url: url(&plan.sequencer),
+        }
     }
 
     /// A connection as the owner, who may look at everything.
