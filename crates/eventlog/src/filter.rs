@@ -209,7 +209,7 @@ SELECT
     CASE WHEN $2::uuid IS NULL THEN
         (SELECT 1 FROM event WHERE path[1] = $1 AND event_id = (
             SELECT event_id FROM event_position ORDER BY position DESC LIMIT 1)) END";
-    let rows = query(log.store(), SQL, &[&id.uuid(), &within.map(OrganizationId::uuid)]).await?;
+    let rows = query(log.reads(), SQL, &[&id.uuid(), &within.map(OrganizationId::uuid)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let [own, above, root]: [Option<i32>; 3] = [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?];
     Ok(match own.or(above).or(root) {

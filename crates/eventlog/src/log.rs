@@ -10,7 +10,7 @@ use std::time::Duration;
 use clock::SharedClock;
 use fault::{Fault, Outcome, Reason};
 use keyring::Keyring;
-use store::{Store, StoreError};
+use store::{PoolOptions, Store, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use types::{EventId, ServiceName};
@@ -18,6 +18,13 @@ use types::{EventId, ServiceName};
 use crate::leaf::LeafHash;
 use crate::rows::{self, Placed};
 use tail::Tail;
+
+/// Every statement that reads the log names its index by its form. Estimates cannot help, and they fail where the log
+/// grows fast: a page of 50 is then planned as a sort of everything.
+const SETTINGS: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off \
+     -c enable_mergejoin=off -c enable_sort=off -c jit=off -c plan_cache_mode=force_generic_plan";
+/// The most connections for reading, apart from the units' pool: watchers must not stand in their way.
+const READERS: usize = 6;
 
 /// The log of this service. Cheap to clone; clones share one listening connection.
 #[derive(Debug, Clone)]
@@ -32,6 +39,8 @@ pub struct Log {
 struct Shared {
     service: ServiceName,
     store: Store,
+    /// For reading events, with plans that do not depend on statistics.
+    reads: Store,
     keyring: Arc<Keyring>,
     clock: SharedClock,
     head: watch::Sender<i64>,
@@ -52,11 +61,21 @@ impl Drop for HeadTask {
 impl Log {
     /// Opens the log of `service` in its own database. Returns at once and reaches the database by itself; must be called
     /// within a tokio runtime. The keyring authenticates cursors and page tokens.
-    #[must_use]
-    pub fn open(service: ServiceName, store: Store, keyring: Arc<Keyring>, clock: SharedClock) -> Self {
+    ///
+    /// # Errors
+    /// The pool for reading cannot be made.
+    pub fn open(
+        service: ServiceName,
+        store: Store,
+        keyring: Arc<Keyring>,
+        clock: SharedClock,
+    ) -> Result<Self, StoreError> {
+        let options = PoolOptions { connections: READERS, ..PoolOptions::default() };
+        let reads = store.with_settings(SETTINGS, options)?;
         let shared = Arc::new(Shared {
             service,
             store,
+            reads,
             keyring,
             clock,
             head: watch::channel(0).0,
@@ -65,7 +84,7 @@ impl Log {
             watchers: AtomicUsize::new(0),
         });
         let task = tokio::spawn(head::follow(Arc::clone(&shared)));
-        Self { shared, _task: Arc::new(HeadTask(task)) }
+        Ok(Self { shared, _task: Arc::new(HeadTask(task)) })
     }
 
     /// The last position given, as it moves. 0 until it is known.
@@ -84,7 +103,7 @@ impl Log {
         let wait = async {
             loop {
                 head.borrow_and_update();
-                if let Some(position) = rows::position_of(&self.shared.store, event_id.uuid()).await? {
+                if let Some(position) = rows::position_of(self.reads(), event_id.uuid()).await? {
                     return Ok(position);
                 }
                 if head.changed().await.is_err() {
@@ -104,8 +123,9 @@ impl Log {
         self.shared.service
     }
 
-    pub(crate) fn store(&self) -> &Store {
-        &self.shared.store
+    /// For reading events.
+    pub(crate) fn reads(&self) -> &Store {
+        &self.shared.reads
     }
 
     pub(crate) fn keyring(&self) -> &Keyring {
@@ -124,7 +144,7 @@ impl Log {
         }
         match self.shared.tail.leaf_at(position) {
             Some(leaf) => Ok(Some(leaf)),
-            None => rows::leaf_at(&self.shared.store, position).await,
+            None => rows::leaf_at(self.reads(), position).await,
         }
     }
 

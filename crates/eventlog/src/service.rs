@@ -62,7 +62,7 @@ impl EventLog {
     async fn get(&self, request: Request<GetEventRequest>) -> Outcome<GetEventResponse> {
         let scope = Scope::of(&*caller(&request)?)?;
         let id: EventId = wire::id("event_id", &request.get_ref().event_id)?;
-        let row = rows::by_event(self.log.store(), id.uuid()).await?;
+        let row = rows::by_event(self.log.reads(), id.uuid()).await?;
         let row = row.filter(|row| scope.sees(row)).ok_or(Reason::NotFound)?;
         Ok(GetEventResponse { event: Some(row.to_wire()?) })
     }

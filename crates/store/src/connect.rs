@@ -39,7 +39,22 @@ impl Store {
     /// # Errors
     /// The connection string cannot be read.
     pub fn connect_lazily(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
-        let mut config = tokio_postgres::Config::from_str(url)?;
+        Self::of(tokio_postgres::Config::from_str(url)?, options)
+    }
+
+    /// Another pool to the same database, whose connections begin with these settings (`-c name=value …`). `settings` is
+    /// a text of ours, never a caller's.
+    ///
+    /// # Errors
+    /// The pool cannot be made.
+    pub fn with_settings(&self, settings: &'static str, options: PoolOptions) -> Result<Self, StoreError> {
+        let mut config = self.config.as_ref().clone();
+        let given = config.get_options().unwrap_or_default().to_owned();
+        config.options(format!("{given} {settings}").trim());
+        Self::of(config, options)
+    }
+
+    fn of(mut config: tokio_postgres::Config, options: PoolOptions) -> Result<Self, StoreError> {
         config.connect_timeout(options.wait);
         let manager = Manager::from_config(
             config.clone(),

@@ -67,7 +67,8 @@ impl StoreError {
 
 fn classify(error: &tokio_postgres::Error) -> SqlClass {
     let Some(state) = error.code() else {
-        return SqlClass::Unavailable;
+        // Not the server's answer: the way to it broke, or we asked in a form that cannot be sent.
+        return if is_lost(error) { SqlClass::Unavailable } else { SqlClass::Defect };
     };
     if *state == SqlState::T_R_SERIALIZATION_FAILURE || *state == SqlState::T_R_DEADLOCK_DETECTED {
         return SqlClass::Retry;
@@ -78,6 +79,21 @@ fn classify(error: &tokio_postgres::Error) -> SqlClass {
         Some("08" | "25" | "53" | "55" | "57" | "58") => SqlClass::Unavailable,
         _ => SqlClass::Defect,
     }
+}
+
+/// Whether the connection was lost or never made.
+fn is_lost(error: &tokio_postgres::Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<std::io::Error>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    // A connect timeout and a refused handshake carry no I/O error; their kind is private, their words are not.
+    error.is_closed()
+        || error.to_string().starts_with("error connecting")
+        || error.to_string().starts_with("timeout")
 }
 
 impl From<StoreError> for Fault {

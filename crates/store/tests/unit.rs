@@ -105,7 +105,7 @@ async fn a_record_that_cannot_be_written_undoes_the_change() {
         .store()
         .unit("unwritable", (), |unit, ()| {
             Box::pin(async move {
-                rise(unit, "a").await?;
+                let _ = rise(unit, "a").await?;
                 Ok(unit.record(Unwritable).with(()))
             })
         })
@@ -145,7 +145,7 @@ async fn deadlocked_units_are_repeated_until_both_are_done() {
                 .unit("both", context, |unit, (first, second, runs)| {
                     Box::pin(async move {
                         runs.fetch_add(1, Ordering::SeqCst);
-                        rise(unit, first).await?;
+                        let _ = rise(unit, first).await?;
                         // Both hold their first row now, whoever comes later: this is what makes the deadlock.
                         unit.query("SELECT pg_sleep(0.2)", &[]).await?;
                         Ok(rise(unit, second).await?.with(()))

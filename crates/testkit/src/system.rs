@@ -1,10 +1,11 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use clock::{ManualClock, Timestamp};
+use host::{App, HostConfig};
 use keyring::Keyring;
 use local::certificates::DevCa;
 use rpc::{PeerChannel, ReflectionMode, TlsFiles};
@@ -44,9 +45,9 @@ pub struct TestSystem {
 /// One of each service.
 struct Replica {
     addresses: [SocketAddr; 3],
-    tenant: Option<tenant::App>,
-    identity: Option<identity::App>,
-    mfa: Option<mfa::App>,
+    tenant: Option<App>,
+    identity: Option<App>,
+    mfa: Option<App>,
 }
 
 impl TestSystem {
@@ -150,83 +151,57 @@ impl TestSystem {
     }
 
     async fn start_tenant(&mut self, replica: usize, listener: TcpListener) {
-        let peer = self.certificate("tenant");
         let config = tenant::Config {
-            listen: self.replicas[replica].addresses[0],
-            database_url: self.tenant_database.service_url(),
-            sequencer_database_url: self.tenant_database.sequencer_url(),
-            keyring_dir: self.path("tenant"),
-            tls_ca: peer.ca,
-            tls_cert: peer.cert,
-            tls_key: peer.key,
-            trust_domain: TRUST_DOMAIN.to_owned(),
-            reflection: ReflectionMode::On,
-            issuer: ISSUER.to_owned(),
+            host: self.host("tenant", &self.tenant_database, listener),
             identity_addr: self.addresses(1),
             mfa_addr: self.addresses(2),
-            log_format: LogFormat::Text,
-            listener: Some(Arc::new(listener)),
         };
-        let app = tenant::App::start(config, self.clock.shared()).await.expect("tenant starts");
+        let app = tenant::start(config, self.clock.shared()).await.expect("tenant starts");
         self.replicas[replica].tenant = Some(app);
     }
 
     async fn start_identity(&mut self, replica: usize, listener: TcpListener) {
-        let peer = self.certificate("identity");
         let config = identity::Config {
-            listen: self.replicas[replica].addresses[1],
-            database_url: self.identity_database.service_url(),
-            sequencer_database_url: self.identity_database.sequencer_url(),
-            keyring_dir: self.path("identity"),
-            tls_ca: peer.ca,
-            tls_cert: peer.cert,
-            tls_key: peer.key,
-            trust_domain: TRUST_DOMAIN.to_owned(),
-            reflection: ReflectionMode::On,
-            issuer: ISSUER.to_owned(),
+            host: self.host("identity", &self.identity_database, listener),
             tenant_addr: self.addresses(0),
             mfa_addr: self.addresses(2),
             sessions: identity::SessionConfig::default(),
             hashing: identity::HashingConfig::default(),
-            log_format: LogFormat::Text,
-            listener: Some(Arc::new(listener)),
         };
-        let app = identity::App::start(config, self.clock.shared()).await.expect("identity starts");
+        let app = identity::start(config, self.clock.shared()).await.expect("identity starts");
         self.replicas[replica].identity = Some(app);
     }
 
     async fn start_mfa(&mut self, replica: usize, listener: TcpListener) {
-        let peer = self.certificate("mfa");
         let config = mfa::Config {
-            listen: self.replicas[replica].addresses[2],
-            database_url: self.mfa_database.service_url(),
-            sequencer_database_url: self.mfa_database.sequencer_url(),
-            keyring_dir: self.path("mfa"),
-            tls_ca: peer.ca,
-            tls_cert: peer.cert,
-            tls_key: peer.key,
+            host: self.host("mfa", &self.mfa_database, listener),
+            tenant_addr: self.addresses(0),
+            identity_addr: self.addresses(1),
+        };
+        let app = mfa::start(config, self.clock.shared()).await.expect("mfa starts");
+        self.replicas[replica].mfa = Some(app);
+    }
+
+    fn host(&self, service: &str, database: &TestDatabase, listener: TcpListener) -> HostConfig {
+        let own = certificate(self.directory.path(), service);
+        HostConfig {
+            listen: listener.local_addr().expect("an address"),
+            database_url: database.service_url(),
+            sequencer_database_url: database.sequencer_url(),
+            keyring_dir: self.directory.path().join(service),
+            tls_ca: own.ca,
+            tls_cert: own.cert,
+            tls_key: own.key,
             trust_domain: TRUST_DOMAIN.to_owned(),
             reflection: ReflectionMode::On,
             issuer: ISSUER.to_owned(),
-            tenant_addr: self.addresses(0),
-            identity_addr: self.addresses(1),
             log_format: LogFormat::Text,
             listener: Some(Arc::new(listener)),
-        };
-        let app = mfa::App::start(config, self.clock.shared()).await.expect("mfa starts");
-        self.replicas[replica].mfa = Some(app);
+        }
     }
 
     fn addresses(&self, service: usize) -> Vec<String> {
         self.replicas.iter().map(|replica| replica.addresses[service].to_string()).collect()
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
-    }
-
-    fn certificate(&self, peer: &str) -> TlsFiles {
-        certificate(self.directory.path(), peer)
     }
 }
 

@@ -11,4 +11,4 @@ pub mod peers;
 pub mod rpc;
 pub mod store;
 
-pub use app::{App, Config, HashingConfig, SessionConfig, StartError, migrations, run};
+pub use app::{Config, HashingConfig, SessionConfig, migrations, run, start};

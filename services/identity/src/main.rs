@@ -14,7 +14,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match identity::run(Arguments::parse().config).await {
+    match identity::run(Arguments::parse().config, std::future::pending()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "identity cannot go on");

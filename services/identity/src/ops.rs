@@ -13,6 +13,7 @@ mod find_organization;
 mod floor_sessions;
 mod get_user;
 mod list_users;
+mod lock_user;
 mod open_session;
 mod password_pool;
 mod record_refusal;

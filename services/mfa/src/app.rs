@@ -1,37 +1,24 @@
-//! All wiring of the service, top to bottom: what it is made of, how it begins and how it ends.
+//! All wiring of the service, top to bottom: what it is told, what it is made of.
 //!
-//! Nothing is decided here, and nothing is wired anywhere else.
+//! Nothing is decided here, and nothing is wired anywhere else. What all services have in common is `host`'s.
 
-mod config;
-
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::Peer;
-use clock::{SharedClock, SystemClock};
-use eventlog::{
-    Dependents, Followed, Follower, Log, Sequencer, SequencerOptions, SequencerState, event_log_service,
-    follow_service,
-};
-use keyring::Keyring;
+use clock::SharedClock;
+use host::{App, Foundation, HostConfig, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::mfa::enforcement_service_server::{self, EnforcementServiceServer};
 use proto::mfa::factor_service_server::{self, FactorServiceServer};
 use proto::mfa::verification_service_server::{self, VerificationServiceServer};
-use rpc::{PeerChannel, Readiness, RemoteAuthenticator, Server, ServerParts};
-use store::{MigrationSet, PoolOptions, Store};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use store::MigrationSet;
 use tonic::service::Routes;
 use types::ServiceName;
 
 use crate::ops::Mfa;
 use crate::peers::{FollowIdentity, FollowTenant, IdentityClient, TenantClient};
 use crate::rpc::{EnforcementHandlers, FactorHandlers, Refusals, VerificationHandlers};
-
-pub use config::{Config, StartError};
 
 /// What this service serves.
 const SERVICES: &[&str] = &[
@@ -41,170 +28,67 @@ const SERVICES: &[&str] = &[
     event_log_service_server::SERVICE_NAME,
     follow_service_server::SERVICE_NAME,
 ];
-/// How often readiness is looked at.
-const READINESS_EVERY: Duration = Duration::from_millis(500);
 /// How long a sign-in waits for the creation of its user or organisation to arrive over the followed logs.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The running service. It is to be ended with [`App::shutdown`].
-#[derive(Debug)]
-pub struct App {
-    address: SocketAddr,
-    stop: watch::Sender<bool>,
-    serving: JoinHandle<()>,
-    chores: Vec<JoinHandle<()>>,
-    followers: Vec<Follower>,
-    sequencer: Sequencer,
-    store: Store,
+/// What the service is told.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Config {
+    /// What every service is told.
+    #[command(flatten)]
+    pub host: HostConfig,
+    /// tenant's replicas, host:port, separated by commas.
+    #[arg(long, env = "COUNTERSIGN_TENANT_ADDR", value_delimiter = ',', required = true)]
+    pub tenant_addr: Vec<String>,
+    /// identity's replicas, host:port, separated by commas.
+    #[arg(long, env = "COUNTERSIGN_IDENTITY_ADDR", value_delimiter = ',', required = true)]
+    pub identity_addr: Vec<String>,
 }
 
-impl App {
-    /// Starts the service; it can be reached when this returns. Whether it is ready is `grpc.health.v1`'s to say: the
-    /// database and the peers may come later, and go, and come back.
-    ///
-    /// # Errors
-    /// What it was told cannot be used.
-    pub async fn start(config: Config, clock: SharedClock) -> Result<Self, StartError> {
-        // The address, before anything that takes time.
-        let server = bind(&config).await?;
-        let address = server.local_addr();
-
-        // What it has of its own: a database and keys.
-        let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
-        let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
-
-        // Its log: units append to it, the sequencer orders it, others watch it.
-        let sequencer = Sequencer::spawn(&config.sequencer_database_url, SequencerOptions::default())?;
-        let log = Log::open(ServiceName::Mfa, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
-
-        // The other services: whom to ask, whose logs to follow, who must have applied a change before it is acknowledged.
-        let peer = |addresses: &[String], name| {
-            PeerChannel::connect_lazily_in(&config.trust_domain, addresses.to_vec(), &config.tls(), name)
-        };
-        let tenant = peer(&config.tenant_addr, Peer::TENANT)?;
-        let identity = peer(&config.identity_addr, Peer::IDENTITY)?;
-        let followers = vec![
-            Follower::spawn(store.clone(), Arc::clone(&clock), tenant.clone(), Arc::new(FollowTenant)),
-            Follower::spawn(store.clone(), Arc::clone(&clock), identity.clone(), Arc::new(FollowIdentity)),
-        ];
-        let dependents =
-            Dependents::new(ServiceName::Mfa, log.clone(), vec![(ServiceName::Identity, identity.clone())]);
-        let authenticator =
-            RemoteAuthenticator::new(identity.clone(), config.issuer.clone(), Arc::clone(&clock));
-
-        // The use cases, and the RPCs they are reached by.
-        let mfa = Arc::new(Mfa {
-            store: store.clone(),
-            clock: Arc::clone(&clock),
-            keyring,
-            tenant: Arc::new(TenantClient(tenant)),
-            identity: Arc::new(IdentityClient(identity)),
-            in_force: Arc::new(dependents),
-            patience: PATIENCE,
-        });
-        let routes = Routes::new(EnforcementServiceServer::new(EnforcementHandlers(Arc::clone(&mfa))))
-            .add_service(FactorServiceServer::new(FactorHandlers(Arc::clone(&mfa))))
-            .add_service(VerificationServiceServer::new(VerificationHandlers(Arc::clone(&mfa))))
-            .add_service(event_log_service(log))
-            .add_service(follow_service(Followed::new(store.clone())));
-
-        // From here on it answers.
-        let readiness = Readiness::default();
-        let expiring = Arc::clone(&mfa);
-        let chores = vec![
-            tokio::spawn(watch_readiness(store.clone(), sequencer.state(), readiness.clone())),
-            tokio::spawn(async move { expiring.expire_hourly().await }),
-        ];
-        let parts = ServerParts {
-            routes,
-            authenticator: Arc::new(authenticator),
-            refusals: Arc::new(Refusals(mfa)),
-            clock,
-            readiness,
-            service_names: SERVICES,
-        };
-        let (stop, serving) = serve(server, parts);
-        tracing::info!(%address, "mfa listens");
-        Ok(Self { address, stop, serving, chores, followers, sequencer, store })
-    }
-
-    /// The address it listens on.
-    #[must_use]
-    pub fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Takes no more calls, lets the ones under way end (for a few seconds), and stops.
-    pub async fn shutdown(self) {
-        self.stop.send_replace(true);
-        if let Err(error) = self.serving.await {
-            tracing::error!(%error, "the server was cut off");
-        }
-        for chore in self.chores {
-            chore.abort();
-        }
-        for follower in self.followers {
-            follower.stop().await;
-        }
-        self.sequencer.stop().await;
-        self.store.close();
-        tracing::info!("mfa has stopped");
-    }
-}
-
-/// Runs the service until it is told to end (SIGTERM, SIGINT).
+/// Starts the service; it can be reached when this returns. Whether it is ready is `grpc.health.v1`'s to say: the database
+/// and the peers may come later, and go, and come back.
 ///
 /// # Errors
-/// As [`App::start`].
-pub async fn run(config: Config) -> Result<(), StartError> {
-    // Whoever runs several services in one process has set logging up already.
-    telemetry::init(ServiceName::Mfa.as_str(), config.log_format);
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
-    let app = App::start(config, SystemClock::shared()).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    app.shutdown().await;
-    Ok(())
+/// What it was told cannot be used.
+pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
+    let mut foundation = Foundation::lay(ServiceName::Mfa, config.host, clock).await?;
+
+    // Both other services are asked and followed; identity must have applied a change before it is acknowledged.
+    let tenant = foundation.peer(&config.tenant_addr, Peer::TENANT)?;
+    let identity = foundation.peer(&config.identity_addr, Peer::IDENTITY)?;
+    foundation.follow(&tenant, FollowTenant);
+    foundation.follow(&identity, FollowIdentity);
+    let dependents = foundation.dependents(vec![(ServiceName::Identity, identity.clone())]);
+    let authenticator = foundation.remote_authenticator(identity.clone());
+
+    // The use cases, and the RPCs they are reached by.
+    let mfa = Arc::new(Mfa {
+        store: foundation.store.clone(),
+        clock: Arc::clone(&foundation.clock),
+        keyring: Arc::clone(&foundation.keyring),
+        tenant: Arc::new(TenantClient(tenant)),
+        identity: Arc::new(IdentityClient(identity)),
+        in_force: Arc::new(dependents),
+        patience: PATIENCE,
+    });
+    let expiring = Arc::clone(&mfa);
+    foundation.chore(async move { expiring.expire_hourly().await });
+    let routes = Routes::new(EnforcementServiceServer::new(EnforcementHandlers(Arc::clone(&mfa))))
+        .add_service(FactorServiceServer::new(FactorHandlers(Arc::clone(&mfa))))
+        .add_service(VerificationServiceServer::new(VerificationHandlers(Arc::clone(&mfa))));
+    Ok(foundation.serve(routes, SERVICES, authenticator, Refusals(mfa)))
+}
+
+/// Runs the service until it is told to end (SIGTERM, SIGINT), or until `until` is over.
+///
+/// # Errors
+/// As [`start`].
+pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), StartError> {
+    host::run(ServiceName::Mfa, config.host.log_format, until, |clock| start(config, clock)).await
 }
 
 /// What the database needs, in this order: the event log's tables, then mfa's own. Run by its owner.
 #[must_use]
 pub fn migrations() -> Vec<MigrationSet> {
     vec![eventlog::migrations(), crate::store::migrations()]
-}
-
-/// Listens where it is told to, or on the listener it was given.
-async fn bind(config: &Config) -> Result<Server, StartError> {
-    match &config.listener {
-        Some(listener) => {
-            let listener = listener.try_clone().map_err(StartError::Listener)?;
-            Ok(Server::from_listener(listener, config.server())?)
-        }
-        None => Ok(Server::bind(config.server()).await?),
-    }
-}
-
-/// Serves until it is told to stop.
-fn serve(server: Server, parts: ServerParts) -> (watch::Sender<bool>, JoinHandle<()>) {
-    let (stop, mut stopped) = watch::channel(false);
-    let told_to_stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-    let serving = tokio::spawn(async move {
-        if let Err(error) = server.serve(parts, told_to_stop).await {
-            tracing::error!(%error, "the server does not serve");
-        }
-    });
-    (stop, serving)
-}
-
-/// Keeps readiness true while the service can do its work: its database answers, and its log is being ordered, by this
-/// replica's sequencer or another's.
-async fn watch_readiness(store: Store, sequencer: watch::Receiver<SequencerState>, readiness: Readiness) {
-    loop {
-        let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
-        readiness.set(ordered && store.ping().await.is_ok());
-        tokio::time::sleep(READINESS_EVERY).await;
-    }
 }

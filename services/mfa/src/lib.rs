@@ -12,4 +12,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use app::{App, Config, StartError, migrations, run};
+pub use app::{Config, migrations, run, start};

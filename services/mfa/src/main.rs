@@ -14,7 +14,7 @@ struct Arguments {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match mfa::run(Arguments::parse().config).await {
+    match mfa::run(Arguments::parse().config, std::future::pending()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "mfa cannot go on");

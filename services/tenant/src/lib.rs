@@ -11,4 +11,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use app::{App, Config, StartError, migrations, run};
+pub use app::{Config, migrations, run, start};

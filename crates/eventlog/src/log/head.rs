@@ -55,7 +55,7 @@ async fn listen(
 }
 
 async fn look(shared: &Shared) -> Result<(), StoreError> {
-    let (position, epoch) = rows::head(&shared.store).await?;
+    let (position, epoch) = rows::head(&shared.reads).await?;
     shared.epoch.send_if_modified(|present| {
         let is_new = *present != epoch;
         *present = epoch;
@@ -74,7 +74,7 @@ async fn publish(shared: &Shared, position: i64) -> Result<(), StoreError> {
     } else {
         let known = shared.tail.end().unwrap_or(*shared.head.borrow());
         if position > known && position - known <= MOST_ROWS as i64 {
-            shared.tail.extend(rows::range(&shared.store, known, position).await?);
+            shared.tail.extend(rows::range(&shared.reads, known, position).await?);
         } else {
             shared.tail.clear();
         }

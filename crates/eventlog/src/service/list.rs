@@ -34,7 +34,7 @@ pub(super) async fn list(log: &Log, request: Request<ListEventsRequest>) -> Outc
         end_time: request.end_time,
     })?;
     let bound = Bound::to_list(log.service(), &scope, &filter, direction.name());
-    let (_, epoch) = rows::head(log.store()).await?;
+    let (_, epoch) = rows::head(log.reads()).await?;
     let from = match request.page_token.as_str() {
         "" => None,
         token => Some(bound.read_page_token(log.keyring(), epoch, token)?),
@@ -55,13 +55,13 @@ async fn read(
     size: usize,
 ) -> Outcome<Page> {
     let begun = Instant::now();
-    let Some(mut span) = Span::of(log.store(), selection, direction, from).await? else {
+    let Some(mut span) = Span::of(log.reads(), selection, direction, from).await? else {
         return Ok(Page::default());
     };
-    let query = Page::query(log.store(), selection).await?;
+    let query = Page::query(log.reads(), selection).await?;
     let mut page = Page::default();
     loop {
-        let part = query.read(log.store(), direction, span, size - page.rows.len()).await?;
+        let part = query.read(log.reads(), direction, span, size - page.rows.len()).await?;
         page.rows.extend(part.rows);
         page.next = part.next;
         match page.next {

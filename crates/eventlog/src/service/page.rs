@@ -165,10 +165,14 @@ impl Driver {
         })
     }
 
-    /// The branches of the candidates' UNION; each reads its index in the order of positions. `$3` is the key.
-    fn branches(&self, first_type_parameter: usize) -> Vec<String> {
+    /// The branches of the candidates' UNION; each reads its index in the order of positions, and only as far as the
+    /// merge asks. `$3` is the key.
+    fn branches(&self, order: &str, first_type_parameter: usize) -> Vec<String> {
         let branch = |condition: String| {
-            format!("SELECT * FROM event_position WHERE position > $1 AND position < $2{condition}")
+            format!(
+                "(SELECT * FROM event_position WHERE position > $1 AND position < $2{condition} \
+                 ORDER BY position {order} LIMIT {BUDGET})"
+            )
         };
         match self {
             Self::Everything => vec![branch(String::new())],
@@ -274,7 +278,7 @@ SELECT position FROM ({candidates}) candidate ORDER BY position {} OFFSET {} LIM
             Driver::Types { column: None, .. } => 3,
             _ => 4,
         };
-        let branches = self.driver.branches(first_type_parameter).join("\nUNION ALL\n");
+        let branches = self.driver.branches(direction.sql(), first_type_parameter).join("\nUNION ALL\n");
         let sql = format!(
             "SELECT * FROM (\n{branches}\n) branch ORDER BY position {} LIMIT {BUDGET}",
             direction.sql()

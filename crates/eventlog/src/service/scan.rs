@@ -64,7 +64,7 @@ FROM (
 JOIN event e USING (event_id) ORDER BY p.position"
     );
     let rows = query(
-        log.store(),
+        log.reads(),
         &sql,
         &[
             &after,

@@ -33,7 +33,7 @@ pub(super) async fn open(
     let bound = Bound::to_watch(log.service(), &scope, &filter);
     // Subscribed before it is read, so that no change is missed.
     let changes = log.epoch();
-    let (_, epoch) = rows::head(log.store()).await?;
+    let (_, epoch) = rows::head(log.reads()).await?;
     let after = match request.cursor.as_str() {
         "" => 0,
         text => {

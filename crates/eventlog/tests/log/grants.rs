@@ -20,7 +20,8 @@ async fn the_service_appends_events_and_can_do_nothing_else_to_them() {
     until(&db.owner().await, HEAD, 1).await;
 
     let service = connect(&db.service_url()).await;
-    let columns = "event_id, type, organization_id, path, subject_key, actor_key, record_time, salt, envelope";
+    let columns =
+        "event_id, type, organization_id, path, subject_key, actor_key, record_time, salt, envelope";
     let insert = |extra: &str, value: &str| {
         format!(
             "INSERT INTO event ({columns}, {extra}) OVERRIDING SYSTEM VALUE \
@@ -98,8 +99,7 @@ async fn every_table_and_column_is_described_and_every_constraint_named_by_us() 
           AND (conname LIKE '%_pkey' OR conname LIKE '%_check%')";
     let owner = Db::create().await.owner().await;
     for sql in [UNDESCRIBED, UNNAMED] {
-        let names: Vec<String> =
-            owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+        let names: Vec<String> = owner.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
         assert!(names.is_empty(), "{names:?}");
     }
 }

@@ -169,18 +169,32 @@ async fn filters_hold_together_in_both_orders_and_on_pages_of_any_size() {
     let at = |seconds| Some(wire::timestamp_to_wire(start + Duration::seconds(seconds)));
     let all = everything();
     let cases: Vec<(ListEventsRequest, &[&str])> = vec![
-        (ListEventsRequest { subject_id: it.subject.to_string(), ..all.clone() },
-            &["p'", "a'", "a1'", "a2'", "b'", "b1'"]),
+        (
+            ListEventsRequest { subject_id: it.subject.to_string(), ..all.clone() },
+            &["p'", "a'", "a1'", "a2'", "b'", "b1'"],
+        ),
         (ListEventsRequest { actor_id: it.actor.to_string(), end_time: at(8), ..all.clone() }, &["p'", "a'"]),
         (ListEventsRequest { actor_id: "mfa".into(), start_time: at(4), ..all.clone() }, &["b", "b1"]),
-        (ListEventsRequest { start_time: at(2), end_time: at(7), ..all.clone() }, &["a1", "a2", "b", "b1", "p'"]),
-        (ListEventsRequest { types: vec!["mfa.test.seen".into(), "mfa.test.none".into()], start_time: at(10), ..all.clone() },
-            &["b'", "b1'"]),
-        (ListEventsRequest {
-            organization_id: it.tree.reseller_a.organization_id().to_string(),
-            types: vec!["mfa.test.seen".into(), "mfa.test.changed".into(), "mfa.test.seen".into()],
-            ..all.clone()
-        }, &["a", "a1", "a2", "a'", "a1'", "a2'"]),
+        (
+            ListEventsRequest { start_time: at(2), end_time: at(7), ..all.clone() },
+            &["a1", "a2", "b", "b1", "p'"],
+        ),
+        (
+            ListEventsRequest {
+                types: vec!["mfa.test.seen".into(), "mfa.test.none".into()],
+                start_time: at(10),
+                ..all.clone()
+            },
+            &["b'", "b1'"],
+        ),
+        (
+            ListEventsRequest {
+                organization_id: it.tree.reseller_a.organization_id().to_string(),
+                types: vec!["mfa.test.seen".into(), "mfa.test.changed".into(), "mfa.test.seen".into()],
+                ..all.clone()
+            },
+            &["a", "a1", "a2", "a'", "a1'", "a2'"],
+        ),
         (ListEventsRequest { subject_id: it.actor.to_string(), ..all.clone() }, &[]),
         (ListEventsRequest { start_time: at(100), ..all.clone() }, &[]),
         (ListEventsRequest { end_time: at(0), ..all.clone() }, &[]),

@@ -50,7 +50,8 @@ async fn write(store: &Store, work: Work) -> bool {
             async move {
                 if work.pause_before > 0.0 {
                     // Has a transaction id long before it appends.
-                    unit.query("SELECT pg_current_xact_id()::text, pg_sleep($1)", &[&work.pause_before]).await?;
+                    unit.query("SELECT pg_current_xact_id()::text, pg_sleep($1)", &[&work.pause_before])
+                        .await?;
                 }
                 let mut drafts = Vec::new();
                 for id in &work.entities {
@@ -94,7 +95,8 @@ async fn nothing_is_lost_doubled_or_turned_round() {
     let reader = tokio::spawn(read_forward(Arc::clone(&db), Arc::clone(&is_over)));
     let until_then = Instant::now() + TIME;
     let writers = (1..=WRITERS).map(|seed| {
-        let (db, store, path, committed) = (Arc::clone(&db), store.clone(), path.clone(), Arc::clone(&committed));
+        let (db, store, path, committed) =
+            (Arc::clone(&db), store.clone(), path.clone(), Arc::clone(&committed));
         tokio::spawn(async move {
             let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
             while Instant::now() < until_then {
@@ -173,7 +175,11 @@ async fn check(owner: &tokio_postgres::Client, committed: i64, read: &[Uuid]) {
         let event = Event::decode(envelope.as_slice()).unwrap();
         let (entity, version) = text(&event).split_once(':').unwrap();
         let last = versions.entry(entity.to_owned()).or_default();
-        assert_eq!(version.parse::<i64>().unwrap(), *last + 1, "turned round: entity {entity} at {position:?}");
+        assert_eq!(
+            version.parse::<i64>().unwrap(),
+            *last + 1,
+            "turned round: entity {entity} at {position:?}"
+        );
         *last += 1;
     }
     let head = owner.query_one("SELECT position, leaf_hash FROM log_head", &[]).await.unwrap();

@@ -39,11 +39,8 @@ async fn cluster() -> &'static (Postgres, DatabasePlan) {
             let options = Options::ephemeral().setting("max_connections", "300");
             let server = RUNTIME.spawn(Postgres::start(options)).await.unwrap().unwrap();
             let password = |role: &str| role.to_owned();
-            let passwords = Passwords {
-                owner: password("o"),
-                service: password("s"),
-                sequencer: password("q"),
-            };
+            let passwords =
+                Passwords { owner: password("o"), service: password("s"), sequencer: password("q") };
             let plan = DatabasePlan::for_service("mfa", passwords);
             let superuser = server.superuser_url("postgres");
             provision(&superuser, &plan).await.unwrap();
@@ -105,7 +102,7 @@ impl Db {
     }
 
     pub(crate) fn log(&self) -> Log {
-        Log::open(ServiceName::Mfa, self.store(8), Arc::clone(&self.keyring), self.clock.shared())
+        Log::open(ServiceName::Mfa, self.store(8), Arc::clone(&self.keyring), self.clock.shared()).unwrap()
     }
 
     pub(crate) fn sequencer(&self) -> Sequencer {
@@ -135,9 +132,7 @@ impl Db {
 /// Records one event in a unit.
 pub(crate) async fn append(store: &Store, draft: Draft) {
     store
-        .unit("append", draft, |unit, draft| {
-            async move { Ok(unit.record(draft.clone()).with(())) }.boxed()
-        })
+        .unit("append", draft, |unit, draft| async move { Ok(unit.record(draft.clone()).with(())) }.boxed())
         .await
         .unwrap();
 }
@@ -226,9 +221,7 @@ pub(crate) async fn serve(service: EventLog, caller: Caller) -> tonic::transport
         Ok(request)
     });
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
-    tokio::spawn(
-        tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming),
-    );
+    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
     tonic::transport::Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy()
 }
 
@@ -254,4 +247,22 @@ pub(crate) const HEAD: &str = "SELECT coalesce(max(position), 0) FROM event_posi
 /// The reason a status carries.
 pub(crate) fn reason(status: &tonic::Status) -> String {
     rpc::reason_of(status).map(|reason| reason.to_string()).unwrap_or_else(|| format!("{status:?}"))
+}
+
+/// Appends many events at once, as the owner, as copies of the first one; for volume only.
+pub(crate) async fn bulk(owner: &tokio_postgres::Client, rows: i64) {
+    const SQL: &str = "\
+INSERT INTO event (event_id, type, organization_id, path, subject_key, actor_key, record_time, salt, envelope)
+SELECT (lpad(to_hex((extract(epoch FROM clock_timestamp()) * 1000)::bigint), 12, '0')
+        || '7' || substr(md5(n::text || random()::text), 1, 19))::uuid,
+    (ARRAY['mfa.verification.succeeded', 'mfa.verification.succeeded', 'mfa.verification.succeeded',
+           'mfa.verification.refused', 'mfa.factor.enrolled'])[1 + n % 5],
+    organization.id, ARRAY[path[1], md5('r' || c % 50)::uuid, organization.id],
+    md5('u' || n % 50000)::uuid, md5('u' || n % 50000)::uuid,
+    latest.time + n * interval '1 millisecond', salt, envelope
+FROM (SELECT n, (n * 7919) % 2000 AS c FROM generate_series(1, $1::bigint) AS n) AS numbers
+CROSS JOIN (SELECT * FROM event ORDER BY seq LIMIT 1) AS first
+CROSS JOIN (SELECT max(record_time) AS time FROM event) AS latest
+CROSS JOIN LATERAL (SELECT md5('c' || c)::uuid AS id) AS organization";
+    owner.execute(SQL, &[&rows]).await.unwrap();
 }

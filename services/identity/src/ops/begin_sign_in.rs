@@ -4,12 +4,12 @@ use clock::Timestamp;
 use fault::{Outcome, Reason};
 use keyring::digest::token_hash;
 use store::{Recorded, Unit};
-use types::{SignInId, Token};
+use types::{OrganizationPath, SignInId, Token};
 
+use super::lock_user::lock_user;
 use super::{Identity, Origin, no_randomness};
 use crate::domain::evaluation::Basis;
-use crate::domain::floors::{self, Floors};
-use crate::domain::gate::{self, Barred, Presence};
+use crate::domain::gate::{self, Barred};
 use crate::domain::password::StoredHash;
 use crate::domain::sign_in::{NextStep, SignIn, SignInState, Step};
 use crate::domain::user::User;
@@ -19,6 +19,8 @@ use crate::store::{events, sign_ins, users};
 pub(super) struct Beginning {
     pub(super) origin: Origin,
     pub(super) user: User,
+    /// Where the user is.
+    pub(super) path: OrganizationPath,
     pub(super) step: NextStep,
     pub(super) basis: Basis,
     pub(super) upgrade: Option<(StoredHash, StoredHash)>,
@@ -26,6 +28,7 @@ pub(super) struct Beginning {
 
 struct Drawn {
     sign_in: SignIn,
+    path: OrganizationPath,
     token: Token,
     origin: Origin,
     now: Timestamp,
@@ -38,7 +41,7 @@ impl Identity {
     /// # Errors
     /// SIGN_IN_REFUSED (recorded); GENERATION_OUTDATED when policy changed since it was evaluated; DEPENDENCY_UNAVAILABLE.
     pub(super) async fn begin_sign_in(&self, beginning: Beginning) -> Outcome<(Token, Timestamp)> {
-        let Beginning { origin, user, step, basis, upgrade } = beginning;
+        let Beginning { origin, user, path, step, basis, upgrade } = beginning;
         let now = self.clock.now();
         let token = Token::generate().map_err(no_randomness)?;
         let sign_in = SignIn {
@@ -55,7 +58,7 @@ impl Identity {
             client: origin.client.clone(),
         };
         let expire_time = sign_in.expire_time;
-        let drawn = Drawn { sign_in, token: token.clone(), origin, now, upgrade };
+        let drawn = Drawn { sign_in, path, token: token.clone(), origin, now, upgrade };
         let begun =
             self.store.unit("begin_sign_in", drawn, |unit, drawn| Box::pin(begin(unit, drawn))).await?;
         if begun { Ok((token, expire_time)) } else { Err(Reason::SignInRefused.into()) }
@@ -65,17 +68,11 @@ impl Identity {
 /// Whether the sign-in was begun.
 async fn begin(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<bool>> {
     let sign_in = &drawn.sign_in;
-    let locked = users::lock(unit, sign_in.organization_id, sign_in.user_id).await?;
+    let locked = lock_user(unit, &drawn.path, sign_in.user_id).await?;
     let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
-    let (user, path) = (&locked.user.user, &locked.organization.path);
-    let targets = floors::targets(path, user.id);
-    let floors = Floors {
-        generation: user.generation_floor,
-        policy: crate::store::floors::hold(unit, &targets).await?,
-    };
-    let presence = Presence { user, organization_state: locked.organization.state, floors: &floors };
+    let (user, path) = (&locked.user, &drawn.path);
     let act = drawn.origin.anonymous(drawn.now);
-    match gate::admit(&presence, &sign_in.basis, sign_in.user_version) {
+    match gate::admit(&locked.presence(), &sign_in.basis, sign_in.user_version) {
         Ok(()) => {}
         Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
         Err(Barred::Refused(refusal)) => {

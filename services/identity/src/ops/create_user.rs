@@ -4,7 +4,6 @@ use access::{SignedIn, within_reach};
 use clock::Timestamp;
 use eventlog::request_record::{self, Key};
 use fault::{Fault, Outcome, Reason};
-use proto::identity::CreateUserResponse;
 use store::{Recorded, StoreError, Unit};
 use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, Password, Role, UserId};
 use wire::{OrganizationFacts, OrganizationState, UserState};
@@ -13,7 +12,8 @@ use super::{Identity, Origin};
 use crate::domain::authority::{self, Denied};
 use crate::domain::password;
 use crate::domain::user::{Email, User, UserWithHash};
-use crate::store::{answers, events, organizations, reason_of, users};
+use crate::store::answers::{self, UserCreated};
+use crate::store::{events, organizations, reason_of, users};
 
 /// A user to be.
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Identity {
     /// INVALID_ARGUMENT, NOT_FOUND, ROLE_NOT_ALLOWED, TARGET_OUTRANKS_ACTOR, ORGANIZATION_NOT_ACTIVE, REALM_NOT_OWNED,
     /// PASSWORD_NOT_ACCEPTABLE, USER_NOT_LOCAL, LOGIN_TAKEN, REQUEST_ID_REUSED, OVERLOADED; NOT_YET_IN_FORCE: the user
     /// exists, a retry waits again.
-    pub async fn create_user(&self, command: CreateUser) -> Outcome<CreateUserResponse> {
+    pub async fn create_user(&self, command: CreateUser) -> Outcome<UserCreated> {
         let CreateUser { caller, new, key, origin } = command;
         let organization = self.tenant.resolve_organization(new.organization_id).await?;
         within_reach(&caller, &organization.path)?;
@@ -142,10 +142,7 @@ pub(super) fn first_version(new: NewUser, now: Timestamp) -> User {
     }
 }
 
-async fn create(
-    unit: &mut Unit<'_>,
-    creation: &Creation,
-) -> Outcome<Recorded<(EventId, CreateUserResponse)>> {
+async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<(EventId, UserCreated)>> {
     let key = creation.key.as_ref();
     request_record::lookup(unit, key, creation.now).await?;
     organizations::project(unit, &creation.organization).await?;

@@ -3,18 +3,17 @@
 use clock::Timestamp;
 use fault::{Outcome, Reason};
 use keyring::digest::token_hash;
-use store::{Recorded, Unit};
-use types::{OrganizationId, SessionId, SignInId, Token, UserId};
+use store::{Recorded, StoreError, Unit};
+use types::{OrganizationPath, SessionId, SignInId, Token, UserId};
 
+use super::lock_user::{Locked, lock_user};
 use super::{AccessToken, Identity, Origin, no_randomness, signed_in};
 use crate::domain::evaluation::Passage;
-use crate::domain::floors::{self, Floors};
-use crate::domain::gate::{self, Barred, Presence};
+use crate::domain::gate::{self, Barred};
 use crate::domain::password::StoredHash;
 use crate::domain::session::{Lifetimes, Methods, Session};
 use crate::domain::sign_in::{Refusal, SignIn, SignInState, Step};
 use crate::store::sessions::Standing;
-use crate::store::users::Locked;
 use crate::store::{events, sessions, sign_ins, users};
 
 /// A session as it is handed to the client.
@@ -39,7 +38,8 @@ pub(super) enum Source {
 /// Everything a session is opened with, drawn before the unit.
 pub(super) struct Opening {
     pub(super) origin: Origin,
-    pub(super) organization_id: OrganizationId,
+    /// Where the user is.
+    pub(super) path: OrganizationPath,
     pub(super) user_id: UserId,
     pub(super) source: Source,
     pub(super) passage: Passage,
@@ -80,23 +80,10 @@ impl Identity {
 
 async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Option<Standing>>> {
     let opening = &drawn.opening;
-    let locked = users::lock(unit, opening.organization_id, opening.user_id).await?;
-    let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
-    let user = &locked.user.user;
-    let sign_in = match &opening.source {
-        Source::Password { .. } => None,
-        Source::SignIn(id) => {
-            let sign_in = sign_ins::lock(unit, opening.organization_id, *id).await?;
-            Some(sign_in.filter(|sign_in| sign_in.user_id == user.id).ok_or(Reason::SignInRefused)?)
-        }
-    };
-    let targets = floors::targets(&locked.organization.path, user.id);
-    let floors = Floors {
-        generation: user.generation_floor,
-        policy: crate::store::floors::hold(unit, &targets).await?,
-    };
-    let presence = Presence { user, organization_state: locked.organization.state, floors: &floors };
-    let basis = opening.passage.basis();
+    // Gone, or in another organisation since: there is nobody to record anything about.
+    let locked = lock_user(unit, &opening.path, opening.user_id).await?.ok_or(Reason::SignInRefused)?;
+    let sign_in = lock_sign_in(unit, opening).await?;
+    let (presence, basis) = (locked.presence(), opening.passage.basis());
     let admitted = match (&opening.source, &sign_in) {
         (_, Some(sign_in)) => gate::admit_sign_in(&presence, sign_in, basis, drawn.now),
         (Source::Password { user_version, .. }, None) => match gate::admit(&presence, basis, *user_version) {
@@ -108,7 +95,17 @@ async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Option<Sta
     };
     match admitted {
         Ok(()) => enter(unit, drawn, locked, sign_in).await,
-        Err(refusal) => refuse(unit, drawn, &locked, sign_in.as_ref(), refusal).await,
+        Err(refusal) => refuse(unit, drawn, sign_in.as_ref(), refusal).await,
+    }
+}
+
+async fn lock_sign_in(unit: &Unit<'_>, opening: &Opening) -> Result<Option<SignIn>, StoreError> {
+    match &opening.source {
+        Source::Password { .. } => Ok(None),
+        Source::SignIn(id) => {
+            let sign_in = sign_ins::lock(unit, opening.path.organization_id(), *id).await?;
+            Ok(sign_in.filter(|sign_in| sign_in.user_id == opening.user_id))
+        }
     }
 }
 
@@ -118,20 +115,20 @@ async fn enter(
     locked: Locked,
     sign_in: Option<SignIn>,
 ) -> Outcome<Recorded<Option<Standing>>> {
-    let Locked { user, organization } = locked;
+    let Locked { user, organization, floors: _ } = locked;
     let (opening, now) = (&drawn.opening, drawn.now);
     let expire_time = now + drawn.lifetimes.absolute;
     let mfa_time = opening.passage.mfa_time();
     let session = Session {
-        organization_id: opening.organization_id,
+        organization_id: user.organization_id,
         id: drawn.session_id,
-        user_id: opening.user_id,
+        user_id: user.id,
         create_time: now,
         auth_time: sign_in.as_ref().map_or(now, |sign_in| sign_in.create_time),
         methods: if mfa_time.is_some() { Methods::PasswordAndCode } else { Methods::Password },
         mfa_time,
         basis: opening.passage.basis().clone(),
-        user_version: user.user.version,
+        user_version: user.version,
         idle_expire_time: (now + drawn.lifetimes.idle).min(expire_time),
         expire_time,
         ended: None,
@@ -147,21 +144,20 @@ async fn enter(
         }
         (Source::Password { sign_in_id, upgrade, .. }, _) => {
             if let Some((old, new)) = upgrade {
-                users::upgrade_password_hash(unit, &user.user, old, new).await?;
+                users::upgrade_password_hash(unit, &user, old, new).await?;
             }
             *sign_in_id
         }
     };
-    let actor = signed_in(&user.user, &organization.path, &session);
+    let actor = signed_in(&user, &organization.path, &session);
     let act = opening.origin.by_user(&actor, now);
     let receipt = unit.record(events::sign_in_completed(&act, &organization.path, sign_in_id, &session));
-    Ok(receipt.with(Some(Standing { session, user: user.user, organization })))
+    Ok(receipt.with(Some(Standing { session, user, organization })))
 }
 
 async fn refuse(
     unit: &mut Unit<'_>,
     drawn: &Drawn,
-    locked: &Locked,
     sign_in: Option<&SignIn>,
     refusal: Refusal,
 ) -> Outcome<Recorded<Option<Standing>>> {
@@ -177,7 +173,7 @@ async fn refuse(
     let act = drawn.opening.origin.anonymous(drawn.now);
     let draft = events::sign_in_refused(
         &act,
-        &locked.organization.path,
+        &drawn.opening.path,
         Some(drawn.opening.user_id),
         sign_in.map(|sign_in| sign_in.id),
         step,

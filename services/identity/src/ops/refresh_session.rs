@@ -6,13 +6,14 @@ use keyring::digest::token_hash;
 use store::{Recorded, Unit};
 use types::{Token, TokenHash};
 
+use super::lock_user::{Locked, lock_user};
 use super::{Identity, OpenedSession, Origin, no_randomness, signed_in};
 use crate::domain::evaluation::Evaluation;
-use crate::domain::floors::{self, Floors};
+use crate::domain::floors::Floors;
 use crate::domain::refresh::{self, Decision, Situation};
 use crate::domain::session::{EndCause, Lifetimes, TokenState};
+use crate::store::events;
 use crate::store::sessions::{self, Standing};
-use crate::store::{events, users};
 
 /// How often policy may change under a refresh before it is given up.
 const EVALUATIONS: usize = 2;
@@ -95,12 +96,7 @@ impl Identity {
 }
 
 async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Option<Standing>>> {
-    let (standing, token) = lock(unit, exchange).await?;
-    let targets = floors::targets(&standing.organization.path, standing.user.id);
-    let floors = Floors {
-        generation: standing.user.generation_floor,
-        policy: crate::store::floors::hold(unit, &targets).await?,
-    };
+    let (standing, token, floors) = lock(unit, exchange).await?;
     let situation = situation(&standing, token, &floors, exchange.now);
     let decision = match &exchange.evaluation {
         Some(evaluation) => refresh::decide(&situation, evaluation),
@@ -133,15 +129,15 @@ async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Optio
     }
 }
 
-/// Everything as it is now: organisation, user, session, token, in this order.
-async fn lock(unit: &Unit<'_>, exchange: &Exchange) -> Outcome<(Standing, TokenState)> {
-    let (organization, user) = (exchange.standing.user.organization_id, exchange.standing.user.id);
+/// Everything as it is now: organisation, user, floors, session, token, in this order.
+async fn lock(unit: &Unit<'_>, exchange: &Exchange) -> Outcome<(Standing, TokenState, Floors)> {
+    let Standing { session, user, organization } = &exchange.standing;
     let gone = || Fault::new(Reason::RefreshRefused);
-    let locked = users::lock(unit, organization, user).await?.ok_or_else(gone)?;
-    let session = sessions::lock(unit, organization, exchange.standing.session.id).await?.ok_or_else(gone)?;
+    let Locked { user, organization, floors } =
+        lock_user(unit, &organization.path, user.id).await?.ok_or_else(gone)?;
+    let session = sessions::lock(unit, user.organization_id, session.id).await?.ok_or_else(gone)?;
     let token = sessions::lock_token(unit, exchange.spent).await?.ok_or_else(gone)?;
-    let standing = Standing { session, user: locked.user.user, organization: locked.organization };
-    Ok((standing, token))
+    Ok((Standing { session, user, organization }, token, floors))
 }
 
 fn situation<'a>(

@@ -120,7 +120,7 @@ impl Identity {
             (Some(passage), None) => {
                 let opening = Opening {
                     origin: origin.clone(),
-                    organization_id: user.organization_id,
+                    path: known.facts.path.clone(),
                     user_id: user.id,
                     source: Source::Password {
                         sign_in_id: SignInId::generate(),
@@ -136,6 +136,7 @@ impl Identity {
                 let beginning = Beginning {
                     origin: origin.clone(),
                     user: user.clone(),
+                    path: known.facts.path.clone(),
                     step,
                     basis: evaluation.basis(),
                     upgrade: known.upgrade.clone(),

@@ -6,12 +6,13 @@ use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
 use types::{AttemptId, OneTimeCode};
 
+use super::lock_user::{Locked, lock_user};
 use super::{AccessToken, Identity, Origin, signed_in};
 use crate::domain::evaluation::{Basis, VerifiedCode};
-use crate::domain::floors::{self, Floors, Outdated};
+use crate::domain::floors::Outdated;
 use crate::peers::mfa::{CodeAttempt, Purpose};
 use crate::store::sessions::Standing;
-use crate::store::{events, sessions, users};
+use crate::store::{events, sessions};
 
 /// The command.
 #[derive(Debug)]
@@ -81,25 +82,22 @@ impl Identity {
 }
 
 async fn record(unit: &mut Unit<'_>, proved: &Proved) -> Outcome<Recorded<Standing>> {
-    let organization = proved.bearer.organization_id();
+    let SignedIn { path, user_id, session_id, .. } = &proved.bearer;
     let over = || Fault::new(Reason::TokenInvalid);
-    let locked = users::lock(unit, organization, proved.bearer.user_id).await?.ok_or_else(over)?;
-    let session = sessions::lock(unit, organization, proved.bearer.session_id).await?.ok_or_else(over)?;
-    let (user, organization) = (locked.user.user, locked.organization);
+    let Locked { user, organization, floors } = lock_user(unit, path, *user_id).await?.ok_or_else(over)?;
+    let session = sessions::lock(unit, path.organization_id(), *session_id).await?.ok_or_else(over)?;
     if !session.is_live(proved.now) || user.version != proved.user_version {
         return Err(over());
     }
-    let targets = floors::targets(&organization.path, user.id);
-    let policy = crate::store::floors::hold(unit, &targets).await?;
-    match (Floors { generation: user.generation_floor, policy }).check(&proved.basis) {
+    match floors.check(&proved.basis) {
         Ok(()) => {}
         Err(Outdated::Generation) => return Err(over()),
         Err(Outdated::Policy) => return Err(Reason::DependencyUnavailable.into()),
     }
     let session = session.stepped_up(proved.basis.clone(), proved.code);
     sessions::update(unit, &session).await?;
-    let act = proved.origin.by_user(&signed_in(&user, &organization.path, &session), proved.now);
-    let receipt = unit.record(events::session_stepped_up(&act, &organization.path, &session));
+    let act = proved.origin.by_user(&signed_in(&user, path, &session), proved.now);
+    let receipt = unit.record(events::session_stepped_up(&act, path, &session));
     Ok(receipt.with(Standing { session, user, organization }))
 }
 

@@ -89,7 +89,7 @@ impl Identity {
         let Pending { sign_in, facts, origin } = pending;
         self.open_session(Opening {
             origin,
-            organization_id: facts.organization_id(),
+            path: facts.path,
             user_id: facts.id,
             source: Source::SignIn(sign_in.id),
             passage,

@@ -68,7 +68,7 @@ pub(super) fn session_facts(session: &Session) -> identity::SessionFacts {
         auth_time: Some(timestamp_to_wire(session.auth_time)),
         amr: session.methods.amr(),
         mfa_time: session.mfa_time.map(timestamp_to_wire),
-        expire_time: Some(timestamp_to_wire(session.idle_expire_time.min(session.expire_time))),
+        expire_time: Some(timestamp_to_wire(session.expire_time)),
     }
 }
 

@@ -6,10 +6,13 @@ use wire::{UserState, auth_source_to_wire, role_to_wire, timestamp_to_wire};
 
 use crate::domain::user::User;
 
+/// The answer to the creation of a user; the use case keeps it and hands it on, and looks at nothing in it.
+pub type UserCreated = CreateUserResponse;
+
 /// The answer to the creation of a user.
 #[must_use]
-pub fn user_created(created: &User) -> CreateUserResponse {
-    CreateUserResponse { user: Some(user(created)) }
+pub fn user_created(created: &User) -> UserCreated {
+    UserCreated { user: Some(user(created)) }
 }
 
 /// A user.

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use store::{StoreError, Unit};
+use tokio_postgres::types::ToSql;
 use wire::PolicyVersion;
 
 /// The floors of these targets, which cannot rise until the unit ends.
@@ -19,12 +20,13 @@ pub async fn hold(unit: &Unit<'_>, targets: &[String]) -> Result<PolicyVersion, 
         FROM unnest($1::text[]) AS target";
     const READ: &str = "-- floors::hold
         SELECT target, version FROM policy_floor WHERE target = ANY ($1)";
-    // Two statements, as one would read as of before the lock; sent together, they are one round trip.
-    let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 1] = [&targets];
-    let (locked, read) = futures::join!(unit.query(LOCK, &parameters), unit.query(READ, &parameters));
-    locked?;
+    // Two statements, one after the other: a single one would read as of before the lock, and two in flight may overtake
+    // each other while the connection learns them.
+    let parameters: [&(dyn ToSql + Sync); 1] = [&targets];
+    unit.query(LOCK, &parameters).await?;
+    let rows = unit.query(READ, &parameters).await?;
     let level = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
-    let levels: BTreeMap<String, i64> = read?.iter().map(level).collect::<Result<_, StoreError>>()?;
+    let levels: BTreeMap<String, i64> = rows.iter().map(level).collect::<Result<_, StoreError>>()?;
     Ok(PolicyVersion(levels))
 }
 

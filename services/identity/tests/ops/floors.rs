@@ -113,3 +113,35 @@ async fn a_change_of_a_user_that_is_not_here_changes_nothing() {
     apply(&bench, generation(&bench, UserId::generate(), 1, None)).await;
     assert!(bench.events().await.is_empty());
 }
+
+#[tokio::test]
+async fn a_session_waits_for_a_floor_that_is_rising() {
+    let bench = Bench::new().await;
+    bench.user("ada@company.example").await;
+    let target = bench.company.organization_id().to_string();
+    // What following mfa does, held just before its commit.
+    let following = bench.database.service().await;
+    let raise = format!(
+        "BEGIN;
+         SELECT pg_advisory_xact_lock(hashtextextended('countersign.identity.policy_floor {target}', 0));
+         INSERT INTO policy_floor (target, version) VALUES ('{target}', 1)"
+    );
+    following.batch_execute(&raise).await.unwrap();
+    let identity = bench.identity.clone();
+    let command = identity::ops::StartSignIn {
+        login: "ada@company.example".parse().ok(),
+        password: types::Password::parse(PASSWORD).unwrap(),
+        origin: crate::support::origin(),
+    };
+    let started = tokio::spawn(async move { identity.start_sign_in(command).await });
+    let waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while bench.count(waiting).await == 0 {
+        tokio::task::yield_now().await;
+    }
+    following.batch_execute("COMMIT").await.unwrap();
+    let refused = started.await.unwrap().unwrap_err();
+    assert_eq!(refused.reason(), Reason::DependencyUnavailable);
+    assert_eq!(bench.mfa.evaluations(), 2);
+    assert_eq!(bench.count("SELECT count(*) FROM session").await, 0);
+}

@@ -1,6 +1,7 @@
 //! The whole service as it is started: over mutual TLS, with its layers, while tenant and mfa are down.
 
-use identity::{App, Config, HashingConfig, SessionConfig};
+use host::{App, HostConfig};
+use identity::{Config, HashingConfig, SessionConfig};
 use keyring::Keyring;
 use local::certificates::DevCa;
 use proto::identity::session_service_client::SessionServiceClient;
@@ -29,7 +30,7 @@ impl Served {
         let ca = DevCa::load_or_create(directory.path()).unwrap();
         Keyring::create(&directory.path().join("keyring")).unwrap();
         let tls = issue(&directory, &ca, "identity");
-        let config = Config {
+        let host = HostConfig {
             listen: ([127, 0, 0, 1], 0).into(),
             database_url: bench.database.service_url.clone(),
             sequencer_database_url: bench.database.sequencer_url.clone(),
@@ -40,15 +41,19 @@ impl Served {
             trust_domain: "countersign.local".to_owned(),
             reflection: ReflectionMode::Off,
             issuer: ISSUER.to_owned(),
-            // Nobody listens on port 1.
-            tenant_addr: vec!["127.0.0.1:1".to_owned()],
-            mfa_addr: vec!["127.0.0.1:1".to_owned()],
-            sessions: SessionConfig::default(),
-            hashing: HashingConfig::default(),
             log_format: telemetry::LogFormat::Text,
             listener: None,
         };
-        let app = App::start(config, bench.clock.shared()).await.unwrap();
+        // Nobody listens on port 1.
+        let nobody = vec!["127.0.0.1:1".to_owned()];
+        let config = Config {
+            host,
+            tenant_addr: nobody.clone(),
+            mfa_addr: nobody,
+            sessions: SessionConfig::default(),
+            hashing: HashingConfig::default(),
+        };
+        let app = identity::start(config, bench.clock.shared()).await.unwrap();
         Self { app, directory, ca }
     }
 
@@ -74,6 +79,7 @@ fn start(login: &str, password: &str) -> StartSignInRequest {
 #[tokio::test]
 async fn sign_in_over_the_wire_fails_closed_while_mfa_is_down() {
     let bench = Bench::new().await;
+    bench.project(&bench.tenant.get(bench.provider.organization_id())).await;
     bench.user("ada@company.example").await;
     let served = Served::start(&bench).await;
     let mut sign_ins = SignInServiceClient::new(served.channel("console"));

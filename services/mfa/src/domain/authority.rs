@@ -156,5 +156,4 @@ pub(crate) fn can_disable(
 }
 
 #[cfg(test)]
-#[path = "authority_tests.rs"]
 mod tests;

@@ -197,7 +197,11 @@ async fn keep_factors_lifts_the_users_own_enforcement_and_nothing_else() {
 async fn authority_is_decided_on_the_target() {
     let (fixture, tree) = Fixture::with_tree().await;
     let operator = fixture.create_user(&tree.reseller, Role::ResellerOperator, false).await;
+    let provider_operator = fixture.create_user(&tree.provider, Role::ProviderOperator, false).await;
     for (actor, target, reason) in [
+        (&provider_operator, reseller(&tree.reseller), Reason::RoleNotAllowed),
+        (&provider_operator, user(&tree.provider_admin), Reason::TargetOutranksActor),
+        (&tree.reseller_admin, reseller(&tree.other_reseller), Reason::NotFound),
         (&tree.company_admin, company(&tree.company), Reason::RoleNotAllowed),
         (&tree.company_admin, reseller(&tree.reseller), Reason::NotFound),
         (&tree.company_admin, user(&tree.company_admin), Reason::SelfAdministration),

@@ -1,13 +1,12 @@
 //! Enrolment at sign-in: begun, proved, acknowledged; and everything that is not quite that.
 
-use std::time::Duration;
-
 use fault::Reason;
-use proto::mfa::Demand;
+use proto::mfa::verification_service_server::VerificationService;
+use proto::mfa::{Demand, EvaluateSignInRequest};
 use totp_rs::Totp;
 use types::SignInId;
 
-use super::fixture::{Fixture, SignIn, organization_created, refusal};
+use super::fixture::{Fixture, SignIn, from_identity, organization_created, refusal};
 use crate::peers::FollowTenant;
 
 #[tokio::test]
@@ -148,11 +147,15 @@ async fn the_database_holds_no_secret_in_any_form() {
     let pending = fixture.sign_in(&tree.company_user).await;
     let unfinished = fixture.begin(&pending, "").await.unwrap();
     let phone = fixture.enroll(&tree.company_admin).await;
-    let sql = "SELECT query_to_xml(format('SELECT * FROM %I', relname), true, false, '')::text
-        FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
-    let rows = fixture.rows.query(sql, &[]).await.unwrap();
-    let dump: String = rows.iter().map(|row| row.get::<_, String>(0)).collect::<String>().to_lowercase();
-    assert!(dump.contains("sealed_secret"));
+    let sql =
+        "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace";
+    let mut dump = String::new();
+    for table in fixture.rows.query(sql, &[]).await.unwrap() {
+        let sql = format!("SELECT t::text FROM {} t", table.get::<_, &str>(0));
+        let rows = fixture.rows.query(&sql, &[]).await.unwrap();
+        dump.extend(rows.iter().map(|row| row.get::<_, String>(0).to_lowercase()));
+    }
+    assert!(dump.contains(&tree.company_admin.id.to_string()));
     for secret in [phone.secret(), unfinished.secret()] {
         let forms = [
             data_encoding::HEXLOWER.encode(&secret),
@@ -189,12 +192,11 @@ async fn an_unknown_user_or_organisation_is_waited_for_and_never_let_through() {
     let member = fixture.create_user(&new, types::Role::CompanyUser, false).await;
     assert_eq!(refusal(fixture.evaluate(&member).await), Reason::DependencyUnavailable);
     // It arrives while the sign-in waits.
-    let arrives = async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        fixture.create_organization(&new, "Just made", true).await;
-    };
-    let (evaluated, ()) = tokio::join!(fixture.evaluate(&member), arrives);
-    assert_eq!(evaluated.unwrap().demand(), Demand::Enroll);
+    let request = from_identity(EvaluateSignInRequest { user: Some(member.to_wire()) });
+    let patient = fixture.patient_replica();
+    let arrives = fixture.create_organization(&new, "Just made", true);
+    let (evaluated, _) = tokio::join!(patient.evaluate_sign_in(request), arrives);
+    assert_eq!(evaluated.unwrap().into_inner().demand(), Demand::Enroll);
 }
 
 #[tokio::test]

@@ -33,6 +33,9 @@ use crate::ops::Mfa;
 use crate::peers::{FollowIdentity, FollowTenant};
 use crate::rpc::{EnforcementHandlers, FactorHandlers, VerificationHandlers};
 
+/// How long a sign-in waits for what never comes.
+const IMPATIENT: Duration = Duration::from_millis(100);
+
 /// The service, its database and its time.
 pub(super) struct Fixture {
     pub(super) mfa: Arc<Mfa>,
@@ -67,7 +70,7 @@ impl Fixture {
         let keyring = Arc::new(Keyring::ephemeral().unwrap());
         let clock = ManualClock::at(datetime!(2026-11-24 09:00:10 UTC));
         let peers = Arc::new(Peers::default());
-        let mfa = service(&database, &keyring, &clock, &peers);
+        let mfa = service(&database, &keyring, &clock, &peers, IMPATIENT);
         Self {
             policy: EnforcementHandlers(Arc::clone(&mfa)),
             factors: FactorHandlers(Arc::clone(&mfa)),
@@ -83,7 +86,16 @@ impl Fixture {
 
     /// Another replica on the same database.
     pub(super) fn replica(&self) -> VerificationHandlers {
-        VerificationHandlers(service(&self.database, &self.keyring, &self.clock, &self.peers))
+        self.replica_with(IMPATIENT)
+    }
+
+    /// A replica that waits long for what is on its way.
+    pub(super) fn patient_replica(&self) -> VerificationHandlers {
+        self.replica_with(Duration::from_secs(20))
+    }
+
+    fn replica_with(&self, patience: Duration) -> VerificationHandlers {
+        VerificationHandlers(service(&self.database, &self.keyring, &self.clock, &self.peers, patience))
     }
 
     /// With a tree, nobody of which is enforced.
@@ -207,7 +219,13 @@ impl Fixture {
     }
 }
 
-fn service(database: &Database, keyring: &Arc<Keyring>, clock: &ManualClock, peers: &Arc<Peers>) -> Arc<Mfa> {
+fn service(
+    database: &Database,
+    keyring: &Arc<Keyring>,
+    clock: &ManualClock,
+    peers: &Arc<Peers>,
+    patience: Duration,
+) -> Arc<Mfa> {
     Arc::new(Mfa {
         store: Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap(),
         clock: clock.shared(),
@@ -215,7 +233,7 @@ fn service(database: &Database, keyring: &Arc<Keyring>, clock: &ManualClock, pee
         tenant: Arc::clone(peers) as _,
         identity: Arc::clone(peers) as _,
         in_force: Arc::clone(peers) as _,
-        patience: Duration::from_millis(100),
+        patience,
     })
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clock::ManualClock;
 use fault::Reason;
+use host::{App, HostConfig};
 use keyring::Keyring;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::follow_service_client::FollowServiceClient;
@@ -19,7 +20,7 @@ use telemetry::LogFormat;
 use tonic::Request;
 
 use super::support::{Certificates, Database, TRUST_DOMAIN};
-use crate::{App, Config};
+use crate::{Config, start};
 
 struct Running {
     app: App,
@@ -35,7 +36,7 @@ impl Running {
         Keyring::create(&keys.path().join("tenant")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = certificates.of("tenant");
-        let config = Config {
+        let host = HostConfig {
             listen: listener.local_addr().unwrap(),
             listener: Some(Arc::new(listener)),
             database_url: database.service_url,
@@ -47,12 +48,12 @@ impl Running {
             trust_domain: TRUST_DOMAIN.into(),
             reflection: ReflectionMode::Operators,
             issuer: "https://countersign.local".into(),
-            identity_addr: vec!["127.0.0.1:1".into()],
-            mfa_addr: vec!["127.0.0.1:1".into()],
             log_format: LogFormat::Text,
         };
+        let config =
+            Config { host, identity_addr: vec!["127.0.0.1:1".into()], mfa_addr: vec!["127.0.0.1:1".into()] };
         let clock = ManualClock::at(time::macros::datetime!(2026-11-24 09:00 UTC));
-        let app = App::start(config, clock.shared()).await.unwrap();
+        let app = start(config, clock.shared()).await.unwrap();
         Self { app, certificates, _keys: keys }
     }
 

@@ -1,19 +1,17 @@
-//! What the service is told, and why it may not start with it.
+//! What every service is told.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use keyring::KeyringError;
-use rpc::{ConnectError, Limits, ReflectionMode, ServeError, ServerOptions, TlsFiles};
-use store::StoreError;
+use rpc::{Limits, ReflectionMode, ServerOptions, TlsFiles};
 use telemetry::LogFormat;
 
-/// What the service is told. Every setting is also an environment variable, so that passwords need not stand in arguments.
+/// What every service is told. Each setting is also an environment variable, so that passwords need not stand in arguments.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Config {
+pub struct HostConfig {
     /// Where to listen.
-    #[arg(long, env = "COUNTERSIGN_LISTEN", default_value = "127.0.0.1:7401")]
+    #[arg(long, env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
     /// The database, as the service's role.
     #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true)]
@@ -21,7 +19,7 @@ pub struct Config {
     /// The same database, as the sequencer's role.
     #[arg(long, env = "COUNTERSIGN_SEQUENCER_DATABASE_URL", hide_env_values = true)]
     pub sequencer_database_url: String,
-    /// The directory of the keys that authenticate cursors and page tokens.
+    /// The directory of the keys that seal secrets and authenticate cursors and page tokens.
     #[arg(long, env = "COUNTERSIGN_KEYRING_DIR")]
     pub keyring_dir: PathBuf,
     /// The authorities of peers' certificates, PEM.
@@ -33,7 +31,7 @@ pub struct Config {
     /// The certificate's key, PEM.
     #[arg(long, env = "COUNTERSIGN_TLS_KEY")]
     pub tls_key: PathBuf,
-    /// The SPIFFE trust domain of peers' certificates.
+    /// The SPIFFE trust domain of peers' certificates; `domain/ns/NAMESPACE` admits that namespace alone.
     #[arg(long, env = "COUNTERSIGN_TRUST_DOMAIN", default_value = "countersign.local")]
     pub trust_domain: String,
     /// Who may ask for the API's description: off, operators or on.
@@ -42,12 +40,6 @@ pub struct Config {
     /// Who issues access tokens.
     #[arg(long, env = "COUNTERSIGN_ISSUER", default_value = "https://countersign.local")]
     pub issuer: String,
-    /// identity's replicas, host:port, separated by commas.
-    #[arg(long, env = "COUNTERSIGN_IDENTITY_ADDR", value_delimiter = ',', required = true)]
-    pub identity_addr: Vec<String>,
-    /// mfa's replicas, host:port, separated by commas.
-    #[arg(long, env = "COUNTERSIGN_MFA_ADDR", value_delimiter = ',', required = true)]
-    pub mfa_addr: Vec<String>,
     /// The form of log lines on stderr: json or text.
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
@@ -56,14 +48,14 @@ pub struct Config {
     pub listener: Option<Arc<TcpListener>>,
 }
 
-impl Config {
+impl HostConfig {
     /// Where the certificates lie.
-    pub(super) fn tls(&self) -> TlsFiles {
+    #[must_use]
+    pub fn tls(&self) -> TlsFiles {
         TlsFiles { ca: self.tls_ca.clone(), cert: self.tls_cert.clone(), key: self.tls_key.clone() }
     }
 
-    /// What the server needs to know.
-    pub(super) fn server(&self) -> ServerOptions {
+    pub(crate) fn server(&self) -> ServerOptions {
         ServerOptions {
             listen: self.listen,
             tls: self.tls(),
@@ -72,27 +64,4 @@ impl Config {
             limits: Limits::default(),
         }
     }
-}
-
-/// Why the service does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// It cannot be reached.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    /// The given listener cannot be used.
-    #[error("the listener cannot be used: {0}")]
-    Listener(std::io::Error),
-    /// The address of the database cannot be read.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The keys cannot be used.
-    #[error(transparent)]
-    Keyring(#[from] KeyringError),
-    /// A peer's address or the certificates cannot be used.
-    #[error(transparent)]
-    Peer(#[from] ConnectError),
-    /// Signals cannot be listened to.
-    #[error("signals cannot be listened to: {0}")]
-    Signal(std::io::Error),
 }

@@ -1,0 +1,193 @@
+//! The parts every service is made of.
+
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use access::Authenticator;
+use clock::SharedClock;
+use eventlog::{
+    Dependents, Follow, Followed, Follower, Log, Sequencer, SequencerOptions, SequencerState,
+    event_log_service, follow_service,
+};
+use keyring::Keyring;
+use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
+use store::{PoolOptions, Store};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tonic::service::Routes;
+use types::ServiceName;
+
+use crate::{App, HostConfig, StartError};
+
+/// How often readiness is looked at.
+const READINESS_EVERY: Duration = Duration::from_millis(500);
+
+/// A question about readiness beyond the database and the log.
+type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// A service's own parts - address, database, keys, log - and what is built on them until it serves.
+pub struct Foundation {
+    /// The service's database.
+    pub store: Store,
+    /// The service's clock.
+    pub clock: SharedClock,
+    /// The service's keys.
+    pub keyring: Arc<Keyring>,
+    service: ServiceName,
+    config: HostConfig,
+    server: Server,
+    log: Log,
+    sequencer: Sequencer,
+    followers: Vec<Follower>,
+    chores: Vec<JoinHandle<()>>,
+    checks: Vec<Check>,
+}
+
+impl Foundation {
+    /// Takes the address first, before anything that takes time; then opens what the service has of its own. The
+    /// database may come later, and go, and come back.
+    ///
+    /// # Errors
+    /// What it was told cannot be used.
+    pub async fn lay(
+        service: ServiceName,
+        config: HostConfig,
+        clock: SharedClock,
+    ) -> Result<Self, StartError> {
+        let server = match &config.listener {
+            Some(listener) => {
+                let listener = listener.try_clone().map_err(StartError::Listener)?;
+                Server::from_listener(listener, config.server())?
+            }
+            None => Server::bind(config.server()).await?,
+        };
+        let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
+        let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
+        // Units append to the log, the sequencer orders it, others watch it.
+        let sequencer = Sequencer::spawn(&config.sequencer_database_url, SequencerOptions::default())?;
+        let log = Log::open(service, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
+        Ok(Self {
+            store,
+            clock,
+            keyring,
+            service,
+            config,
+            server,
+            log,
+            sequencer,
+            followers: Vec::new(),
+            chores: Vec::new(),
+            checks: Vec::new(),
+        })
+    }
+
+    /// A channel to another service.
+    ///
+    /// # Errors
+    /// The addresses or the certificates cannot be used.
+    pub fn peer(&self, addresses: &[String], name: &str) -> Result<PeerChannel, StartError> {
+        let channel = PeerChannel::connect_lazily_in(
+            &self.config.trust_domain,
+            addresses.to_vec(),
+            &self.config.tls(),
+            name,
+        )?;
+        Ok(channel)
+    }
+
+    /// Applies another service's events from now on.
+    pub fn follow(&mut self, upstream: &PeerChannel, follow: impl Follow) {
+        let follower =
+            Follower::spawn(self.store.clone(), Arc::clone(&self.clock), upstream.clone(), Arc::new(follow));
+        self.followers.push(follower);
+    }
+
+    /// The services that must have applied a change of this one before it is acknowledged.
+    #[must_use]
+    pub fn dependents(&self, peers: Vec<(ServiceName, PeerChannel)>) -> Dependents {
+        Dependents::new(self.service, self.log.clone(), peers)
+    }
+
+    /// Who establishes the user of a bearer token, for every service but identity itself.
+    #[must_use]
+    pub fn remote_authenticator(&self, identity: PeerChannel) -> RemoteAuthenticator {
+        RemoteAuthenticator::new(identity, self.config.issuer.clone(), Arc::clone(&self.clock))
+    }
+
+    /// Runs something beside the service, for as long as the service runs.
+    pub fn chore(&mut self, chore: impl Future<Output = ()> + Send + 'static) {
+        self.chores.push(tokio::spawn(chore));
+    }
+
+    /// Adds a condition of readiness, besides a database that answers and a log that is being ordered.
+    pub fn ready_when<F>(&mut self, check: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = bool> + Send + 'static,
+    {
+        self.checks.push(Box::new(move || Box::pin(check())));
+    }
+
+    /// Serves the service's own routes, its log, and how far it has followed others. `names` are all services in them.
+    pub fn serve(
+        mut self,
+        routes: Routes,
+        names: &'static [&'static str],
+        authenticator: impl Authenticator + 'static,
+        refusals: impl RefusalSink + 'static,
+    ) -> App {
+        let address: SocketAddr = self.server.local_addr();
+        let routes = routes
+            .add_service(event_log_service(self.log))
+            .add_service(follow_service(Followed::new(self.store.clone())));
+        let readiness = Readiness::default();
+        self.chores.push(tokio::spawn(watch_readiness(
+            self.store.clone(),
+            self.sequencer.state(),
+            self.checks,
+            readiness.clone(),
+        )));
+        let parts = ServerParts {
+            routes,
+            authenticator: Arc::new(authenticator),
+            refusals: Arc::new(refusals),
+            clock: self.clock,
+            readiness,
+            service_names: names,
+        };
+        let (stop, mut stopped) = watch::channel(false);
+        let told_to_stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
+        let serving = tokio::spawn(self.server.serve(parts, told_to_stop));
+        tracing::info!(%address, "{} listens", self.service);
+        App {
+            service: self.service,
+            address,
+            stop,
+            serving,
+            chores: self.chores,
+            followers: self.followers,
+            sequencer: self.sequencer,
+            store: self.store,
+        }
+    }
+}
+
+/// Keeps readiness true while the service can do its work: its database answers, its log is being ordered by this replica's
+/// sequencer or another's, and what else it asked for holds.
+async fn watch_readiness(
+    store: Store,
+    sequencer: watch::Receiver<SequencerState>,
+    checks: Vec<Check>,
+    readiness: Readiness,
+) {
+    loop {
+        let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
+        let mut ready = ordered && store.ping().await.is_ok();
+        for check in &checks {
+            ready = ready && check().await;
+        }
+        readiness.set(ready);
+        tokio::time::sleep(READINESS_EVERY).await;
+    }
+}

@@ -1,0 +1,14 @@
+//! What every service stands on: the settings all have, the parts all are made of, how all begin and end.
+//!
+//! A service's `app.rs` lays a [`Foundation`], builds its use cases on it, and serves. Nothing here knows what a service
+//! does, and no service is named here.
+
+mod app;
+mod config;
+mod error;
+mod foundation;
+
+pub use app::{App, run};
+pub use config::HostConfig;
+pub use error::StartError;
+pub use foundation::Foundation;
