@@ -61,17 +61,11 @@ impl Drop for HeadTask {
 impl Log {
     /// Opens the log of `service` in its own database. Returns at once and reaches the database by itself; must be called
     /// within a tokio runtime. The keyring authenticates cursors and page tokens.
-    ///
-    /// # Errors
-    /// The pool for reading cannot be made.
-    pub fn open(
-        service: ServiceName,
-        store: Store,
-        keyring: Arc<Keyring>,
-        clock: SharedClock,
-    ) -> Result<Self, StoreError> {
+    #[must_use]
+    pub fn open(service: ServiceName, store: Store, keyring: Arc<Keyring>, clock: SharedClock) -> Self {
         let options = PoolOptions { connections: READERS, ..PoolOptions::default() };
-        let reads = store.with_settings(SETTINGS, options)?;
+        // Without a pool of its own it reads as well, only less evenly.
+        let reads = store.with_settings(SETTINGS, options).unwrap_or_else(|_| store.clone());
         let shared = Arc::new(Shared {
             service,
             store,
@@ -84,7 +78,7 @@ impl Log {
             watchers: AtomicUsize::new(0),
         });
         let task = tokio::spawn(head::follow(Arc::clone(&shared)));
-        Ok(Self { shared, _task: Arc::new(HeadTask(task)) })
+        Self { shared, _task: Arc::new(HeadTask(task)) }
     }
 
     /// The last position given, as it moves. 0 until it is known.

@@ -28,6 +28,10 @@ pub(crate) struct Placed {
 pub(crate) const COLUMNS: &str = "p.position, p.leaf_hash, p.type, p.organization_id, p.reseller_id, \
      p.subject_key, p.actor_key, p.record_time, e.envelope";
 
+/// The columns of positions that [`COLUMNS`] and the conditions of filters need.
+pub(crate) const CANDIDATE: &str = "position, event_id, leaf_hash, type, organization_id, reseller_id, \
+     subject_key, actor_key, record_time";
+
 impl Placed {
     pub(crate) fn read(row: &Row) -> Result<Self, StoreError> {
         Ok(Self {

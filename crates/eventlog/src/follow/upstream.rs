@@ -29,3 +29,15 @@ impl<C> Upstream for C where
         + 'static
 {
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Upstream;
+
+    fn is_upstream<C: Upstream>() {}
+
+    #[test]
+    fn a_peer_channel_is_one() {
+        is_upstream::<rpc::PeerChannel>();
+    }
+}

@@ -90,7 +90,6 @@ WITH head AS MATERIALIZED (
         sha256('\\x0001'::bytea || int8send(position) || uuid_send(event_id) || commitment),
         type, organization_id, path[2], subject_key, actor_key, record_time, time_high
     FROM numbered
-    ORDER BY position
     RETURNING position, leaf_hash, time_high, time_high - record_time AS time_lag
 ), moved AS (
     UPDATE log_head SET

@@ -6,7 +6,7 @@ use store::StoreError;
 
 use crate::filter::Selection;
 use crate::log::Log;
-use crate::rows::{COLUMNS, Placed, query};
+use crate::rows::{CANDIDATE, COLUMNS, Placed, query};
 
 /// How many positions one step looks at.
 pub(super) const STEP: i64 = 1_000;
@@ -50,7 +50,7 @@ async fn select(
 -- scan::select
 SELECT {COLUMNS}
 FROM (
-    SELECT * FROM event_position
+    SELECT {CANDIDATE} FROM event_position
     WHERE position > $1 AND position <= $2
       AND ($3::uuid IS NULL OR organization_id = $3)
       AND ($4::uuid IS NULL OR reseller_id = $4)

@@ -4,42 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use clock::Timestamp;
 use eventlog::{Dependents, Follow, Followed, Follower, follow_service};
-use fault::{Fault, Outcome, Reason};
-use proto::events::Event;
-use store::Unit;
+use fault::Reason;
 use types::ServiceName;
 
+use crate::notes::{Notes, TYPES};
 use crate::support::{Db, HEAD, Tree, draft, peer, serve, text, until};
-
-const TYPES: &[&str] = &["mfa.test.changed"];
-
-/// Writes down what it is given, and fails on one text for as long as it is told.
-#[derive(Default)]
-struct Notes {
-    fails: AtomicBool,
-}
-
-#[async_trait]
-impl Follow for Notes {
-    fn log(&self) -> ServiceName {
-        ServiceName::Mfa
-    }
-
-    fn types(&self) -> &'static [&'static str] {
-        TYPES
-    }
-
-    async fn apply(&self, unit: &mut Unit<'_>, event: &Event, _now: Timestamp) -> Outcome<()> {
-        let text = text(event).to_owned();
-        let is_blocked = text == "blocked" && self.fails.load(Ordering::SeqCst);
-        unit.execute("INSERT INTO applied (position, text) VALUES ($1, $2)", &[&event.position, &text])
-            .await?;
-        if is_blocked { Err(Fault::new(Reason::Internal)) } else { Ok(()) }
-    }
-}
 
 /// An upstream with a served log, and the database of a follower.
 async fn fixture() -> (Db, Db, eventlog::Sequencer, tonic::transport::Channel, Tree) {
@@ -87,7 +57,7 @@ async fn every_event_is_applied_once_and_in_order_by_racing_and_dying_followers(
     let time = Duration::from_secs(20);
     assert_eq!(followed.await_applied(ServiceName::Mfa, ROUNDS, time).await.unwrap(), ROUNDS);
     drop((killed, second));
-    let rows = owner.query("SELECT position, text FROM applied ORDER BY ctid", &[]).await.unwrap();
+    let rows = owner.query("SELECT position, text FROM applied ORDER BY n", &[]).await.unwrap();
     let applied: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
     let expected: Vec<(i64, String)> =
         (1..=ROUNDS).filter(|round| round % 3 != 0).map(|round| (round, round.to_string())).collect();
@@ -111,7 +81,7 @@ async fn an_event_that_cannot_be_applied_holds_up_what_follows_and_nothing_befor
     assert_eq!(late.reason(), Reason::NotYetInForce);
     notes.fails.store(false, Ordering::SeqCst);
     assert_eq!(await_applied(4, Duration::from_secs(20)).await.unwrap(), 4);
-    let rows = owner.query("SELECT text FROM applied ORDER BY ctid", &[]).await.unwrap();
+    let rows = owner.query("SELECT text FROM applied ORDER BY n", &[]).await.unwrap();
     let applied: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(applied, texts);
     let unknown = followed.await_applied(ServiceName::Tenant, 1, Duration::from_secs(1)).await.unwrap_err();

@@ -1,9 +1,17 @@
 //! The event log on real PostgreSQL: order, reading, following, rights, restores.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
 mod follow;
 mod grants;
 mod list;
-mod measure;
+mod notes;
 mod order;
 mod requests;
 mod restore;

@@ -30,7 +30,7 @@ static CLUSTER: OnceCell<(Postgres, DatabasePlan)> = OnceCell::const_new();
 const TABLES: &str = "\
 CREATE TABLE entity (id integer PRIMARY KEY, version bigint NOT NULL DEFAULT 0);
 INSERT INTO entity SELECT generate_series(1, 16);
-CREATE TABLE applied (position bigint NOT NULL, text text NOT NULL);
+CREATE TABLE applied (n bigint GENERATED ALWAYS AS IDENTITY, position bigint NOT NULL, text text NOT NULL);
 GRANT SELECT, INSERT, UPDATE ON entity, applied TO countersign_mfa";
 
 async fn cluster() -> &'static (Postgres, DatabasePlan) {
@@ -102,7 +102,7 @@ impl Db {
     }
 
     pub(crate) fn log(&self) -> Log {
-        Log::open(ServiceName::Mfa, self.store(8), Arc::clone(&self.keyring), self.clock.shared()).unwrap()
+        Log::open(ServiceName::Mfa, self.store(8), Arc::clone(&self.keyring), self.clock.shared())
     }
 
     pub(crate) fn sequencer(&self) -> Sequencer {

@@ -1,4 +1,18 @@
-//! Figures, on demand: `cargo test -p eventlog --test log --release -- --ignored --nocapture measure`.
+//! Figures of the log, printed: `cargo bench -p eventlog`. Not a test: nothing here passes or fails by time.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a measurement ends by panicking when what it measures does not work"
+)]
+
+#[path = "../tests/log/notes.rs"]
+mod notes;
+#[path = "../tests/log/support.rs"]
+mod support;
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +23,7 @@ use proto::events::watch_events_response::Frame;
 use proto::events::{ListEventsRequest, WatchEventsRequest};
 use types::Role;
 
-use crate::support::{Db, HEAD, Tree, append, bulk, draft, peer, request, until, user};
+use support::{Db, HEAD, Tree, append, bulk, draft, peer, request, until, user};
 
 fn percentiles(name: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
@@ -17,8 +31,6 @@ fn percentiles(name: &str, mut times: Vec<Duration>) {
     println!("{name}: n={} p50={:?} p99={:?} max={:?}", times.len(), at(50), at(99), times[times.len() - 1]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
 async fn measure_catching_up() {
     let db = Db::create().await;
     let owner = db.owner().await;
@@ -36,8 +48,6 @@ async fn measure_catching_up() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
 async fn measure_latency() {
     let db = Db::create().await;
     let sequencer = db.sequencer();
@@ -76,8 +86,6 @@ async fn measure_latency() {
     percentiles("commit -> WatchEvents", seen);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "a measurement"]
 async fn measure_pages() {
     let db = Db::create().await;
     let owner = db.owner().await;
@@ -139,4 +147,58 @@ async fn measure_pages() {
             percentiles(&format!("  {name} ({count})"), times.split_off(10));
         }
     }
+}
+
+/// With some 2,000 events a second beside it: commit to position, and commit to applied by a follower.
+async fn measure_under_load() {
+    use std::sync::Arc;
+    let (upstream, own) = (Db::create().await, Db::create().await);
+    let sequencer = upstream.sequencer();
+    sequencer.state().wait_for(|state| *state == SequencerState::Leading).await.unwrap();
+    let log = upstream.log();
+    let channel = crate::support::serve(upstream.service(&log), peer("identity")).await;
+    let notes: Arc<dyn eventlog::Follow> = Arc::new(notes::Notes::default());
+    let _follower = eventlog::Follower::spawn(own.store(2), own.clock.shared(), channel, notes);
+    let followed = eventlog::Followed::new(own.store(2));
+    let path = Tree::new().company_a1;
+    let act = upstream.act();
+    let writers: Vec<_> = (0..10)
+        .map(|_| {
+            let (store, act, path) = (upstream.store(1), act.clone(), path.clone());
+            tokio::spawn(async move {
+                let mut ticks = tokio::time::interval(Duration::from_millis(5));
+                loop {
+                    ticks.tick().await;
+                    append(&store, draft(&act, "mfa.test.seen", &path, "load")).await;
+                }
+            })
+        })
+        .collect();
+    let store = upstream.store(1);
+    let (mut placed, mut applied) = (Vec::new(), Vec::new());
+    let begun = Instant::now();
+    for _ in 0..200 {
+        let draft = draft(&act, "mfa.test.changed", &path, "x");
+        let event_id = draft.event_id();
+        append(&store, draft).await;
+        let at = Instant::now();
+        let time = Duration::from_secs(10);
+        let position = log.position_of(event_id, time).await.unwrap();
+        placed.push(at.elapsed());
+        followed.await_applied(types::ServiceName::Mfa, position, time).await.unwrap();
+        applied.push(at.elapsed());
+    }
+    let rate = *log.head().borrow() as f64 / begun.elapsed().as_secs_f64();
+    writers.iter().for_each(tokio::task::JoinHandle::abort);
+    println!("{rate:.0} events/s beside it");
+    percentiles("commit -> position", placed);
+    percentiles("commit -> applied by a follower", applied);
+}
+
+#[tokio::main]
+async fn main() {
+    measure_catching_up().await;
+    measure_latency().await;
+    measure_pages().await;
+    measure_under_load().await;
 }
