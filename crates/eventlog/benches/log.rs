@@ -1,7 +1,6 @@
 //! Figures of the log, printed: `cargo bench -p eventlog`. Not a test: nothing here passes or fails by time.
 
 #![expect(
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stdout,
@@ -12,6 +11,7 @@
 #[path = "../tests/log/notes.rs"]
 mod notes;
 #[path = "../tests/log/support.rs"]
+#[expect(dead_code, reason = "shared with the tests, which use all of it")]
 mod support;
 
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use fault::Reason;
 use types::ServiceName;
 
 use crate::notes::{Notes, TYPES};
-use crate::support::{Db, HEAD, Tree, draft, peer, serve, text, until};
+use crate::support::{Db, HEAD, Tree, draft, peer, serve, until};
 
 /// An upstream with a served log, and the database of a follower.
 async fn fixture() -> (Db, Db, eventlog::Sequencer, tonic::transport::Channel, Tree) {
