@@ -32,6 +32,9 @@ pub struct SignedIn {
     pub auth_time: Timestamp,
     /// When the second factor was last proved; none when never.
     pub mfa_time: Option<Timestamp>,
+    /// The generation of the user's second factor that the session was opened in. Identity learns of a reset a moment after
+    /// mfa has committed it; what depends on the factor compares this with the present one.
+    pub generation: i64,
 }
 
 impl SignedIn {
@@ -89,6 +92,7 @@ mod tests {
             amr: vec!["pwd".into()],
             auth_time: datetime!(2026-01-01 00:00 UTC),
             mfa_time: None,
+            generation: 0,
         }
     }
 

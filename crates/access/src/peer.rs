@@ -18,6 +18,8 @@ impl Peer {
     pub const MFA: &'static str = "mfa";
     /// The console's back end.
     pub const CONSOLE: &'static str = "console";
+    /// An identity broker, by its customary name: identity takes the word of those that its settings name.
+    pub const BROKER: &'static str = "broker";
     /// An operator with `grpcurl` or our own binary.
     pub const OPERATOR: &'static str = "operator";
 

@@ -28,6 +28,10 @@ const LOG_READERS: &[&str] = &[CONSOLE, OPERATOR, TENANT, IDENTITY, MFA];
 const PROVIDER_ADMIN: UserRule = Roles(&[ProviderAdmin]);
 const PROVIDER_AND_RESELLER: UserRule =
     Roles(&[ProviderAdmin, ProviderOperator, ResellerAdmin, ResellerOperator]);
+/// Provider administrators and operators, and administrators of resellers.
+const SUSPENDERS: UserRule = Roles(&[ProviderAdmin, ProviderOperator, ResellerAdmin]);
+/// Administrators of the provider and of resellers.
+const ADMINISTRATORS_ABOVE: UserRule = Roles(&[ProviderAdmin, ResellerAdmin]);
 const ADMINISTER_USERS: UserRule =
     Roles(&[ProviderAdmin, ProviderOperator, ResellerAdmin, ResellerOperator, CompanyAdmin]);
 const STAFF_ROLES: &[Role] = &[
@@ -58,12 +62,24 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.tenant.v1.TenantService/GetOrganization",            FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.tenant.v1.TenantService/ListOrganizations",          FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.tenant.v1.TenantService/UpdateOrganization",         FOR_USERS,            PROVIDER_AND_RESELLER, Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/AddRealm",                    FOR_USERS,            PROVIDER_AND_RESELLER, Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/SuspendOrganization",         FOR_USERS,            SUSPENDERS,            Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/ResumeOrganization",          FOR_USERS,            SUSPENDERS,            Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/MoveCompany",                 FOR_USERS,            PROVIDER_ADMIN,        Fresh,         RECORDED),
+    row("/countersign.tenant.v1.TenantService/DeleteOrganization",          FOR_USERS,            ADMINISTRATORS_ABOVE,  Fresh,         RECORDED),
     row("/countersign.tenant.v1.OrganizationFactsService/ResolveOrganization", &[IDENTITY, MFA], Nobody,                NotNeeded,     UNRECORDED),
 
     row("/countersign.identity.v1.UserService/Bootstrap",                  &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.UserService/CreateUser",                 FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
     row("/countersign.identity.v1.UserService/GetUser",                    FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.identity.v1.UserService/ListUsers",                  FOR_USERS,            STAFF,                 NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.UserService/UpdateUser",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.UserService/SetPassword",                 FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.identity.v1.UserService/ChangePassword",              FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.identity.v1.UserService/DisableUser",                 FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.identity.v1.UserService/EnableUser",                  FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.identity.v1.UserService/DeleteUser",                  FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.identity.v1.UserService/IssueInvitation",             FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
     row("/countersign.identity.v1.UserFactsService/ResolveUser",           &[TENANT, MFA],       Nobody,                NotNeeded,     UNRECORDED),
 
     // Whoever signs in is not signed in yet; these record their own refusals.
@@ -72,6 +88,9 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.identity.v1.SignInService/BeginMfaEnrollment",       FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SignInService/ConfirmMfaEnrollment",     FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SignInService/AcknowledgeMfaEnrollment", FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/AcceptInvitation",          FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    // Which peers are identity brokers is configuration; identity refuses all others.
+    row("/countersign.identity.v1.SignInService/AssertExternalSignIn",      ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
 
     row("/countersign.identity.v1.SessionService/RefreshSession",          FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SessionService/StepUp",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
@@ -85,6 +104,10 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.mfa.v1.EnforcementService/DisableMfa",               FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
     row("/countersign.mfa.v1.EnforcementService/ReenableMfa",              FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
     row("/countersign.mfa.v1.EnforcementService/GetEnforcement",           FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/ListEnforcements",          FOR_USERS,            STAFF,                 NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/PreviewEnforcement",        FOR_USERS,            ADMINISTER_USERS,      NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/GetAdoption",               FOR_USERS,            STAFF,                 NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.EnforcementService/IssueEnrollmentTicket",     FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
 
     row("/countersign.mfa.v1.FactorService/ListFactors",                   FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.mfa.v1.FactorService/BeginEnrollment",               FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),

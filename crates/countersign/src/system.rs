@@ -119,7 +119,7 @@ impl System {
             env.set(format!("DATABASE_URL_{key}"), self.database.owner_url(*service));
         }
         env.set("CA_CERT", self.layout.ca_certificate().display());
-        for (key, peer) in [("CONSOLE", "console"), ("OPERATOR", "operator")] {
+        for (key, peer) in [("CONSOLE", "console"), ("OPERATOR", "operator"), ("BROKER", "broker")] {
             env.set(format!("{key}_CERT"), self.layout.certificate(peer).display());
             env.set(format!("{key}_KEY"), self.layout.key(peer).display());
         }
@@ -145,7 +145,7 @@ fn lock(layout: &Layout) -> Outcome<File> {
 
 fn certificates(layout: &Layout) -> Outcome<()> {
     let ca = DevCa::load_or_create(&layout.certificates()).during("make the development CA")?;
-    for peer in ["tenant", "identity", "mfa", "console", "operator"] {
+    for peer in ["tenant", "identity", "mfa", "console", "operator", "broker"] {
         ca.issue(peer).during(format!("issue the certificate of {peer}"))?;
     }
     Ok(())
@@ -203,6 +203,9 @@ fn plan(
         ("COUNTERSIGN_TRUST_DOMAIN", TRUST_DOMAIN.to_owned()),
         ("COUNTERSIGN_REFLECTION", "on".to_owned()),
     ];
+    if service == ServiceName::Identity {
+        environment.push(("COUNTERSIGN_BROKER_PEERS", "broker".to_owned()));
+    }
     for (peer, variable, addresses) in [
         (ServiceName::Tenant, "COUNTERSIGN_TENANT_ADDR", tenant),
         (ServiceName::Identity, "COUNTERSIGN_IDENTITY_ADDR", identity),

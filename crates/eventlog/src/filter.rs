@@ -12,11 +12,14 @@ use uuid::Uuid;
 
 use crate::draft::filter_key;
 use crate::log::Log;
+use crate::places::Places;
 use crate::rows::{Placed, query};
 
 /// The most types a filter may name.
-const MOST_TYPES: usize = 64;
-/// The longest id of a subject or actor, and the longest type, in bytes.
+const MOST_TYPES: usize = 100;
+/// The longest type, in bytes.
+const LONGEST_TYPE: usize = 100;
+/// The longest id of a subject or actor, in bytes.
 const LONGEST_TEXT: usize = 256;
 /// The services, which follow each other's logs and see everything.
 const SERVICES: [&str; 3] = [Peer::TENANT, Peer::IDENTITY, Peer::MFA];
@@ -83,14 +86,14 @@ impl Filter {
     /// INVALID_ARGUMENT naming the field.
     pub(crate) fn parse(wire: EventFilter) -> Outcome<Self> {
         let mut wire = wire;
-        wire.types.sort();
-        wire.types.dedup();
         if wire.types.len() > MOST_TYPES {
             return Err(Fault::field("types", "names too many types"));
         }
-        if wire.types.iter().any(|name| name.is_empty() || name.len() > LONGEST_TEXT) {
+        if !wire.types.iter().all(|name| is_type(name)) {
             return Err(Fault::field("types", "holds what is no type"));
         }
+        wire.types.sort();
+        wire.types.dedup();
         let time = |field, wire: &Option<prost_types::Timestamp>| {
             wire.as_ref().map(|wire| wire::timestamp(field, wire)).transpose()
         };
@@ -109,6 +112,12 @@ impl Filter {
         }
         Ok(filter)
     }
+}
+
+/// Whether a text has the form of a type. It goes into SQL as it is, and the database takes not every text.
+fn is_type(name: &str) -> bool {
+    (1..=LONGEST_TYPE).contains(&name.len())
+        && name.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.'))
 }
 
 fn text(field: &'static str, text: &str) -> Outcome<Option<String>> {
@@ -147,8 +156,14 @@ impl Key {
 
 impl Selection {
     /// # Errors
-    /// NOT_FOUND for an organisation outside the scope, or one the log does not know.
-    pub(crate) async fn resolve(log: &Log, scope: &Scope, filter: &Filter) -> Outcome<Self> {
+    /// NOT_FOUND for an organisation outside the scope, and for one that does not exist; DEPENDENCY_UNAVAILABLE when the log
+    /// has nothing of it to show and nobody says whether it lies in the scope.
+    pub(crate) async fn resolve(
+        log: &Log,
+        places: &dyn Places,
+        scope: &Scope,
+        filter: &Filter,
+    ) -> Outcome<Self> {
         let mut selection = Self {
             subject: filter.subject_id.as_deref().map(Key::of),
             actor: filter.actor_id.as_deref().map(Key::of),
@@ -164,10 +179,10 @@ impl Selection {
             Some((_, OrganizationKind::Company)) => return Err(Reason::NotFound.into()),
             Some((own, OrganizationKind::Reseller)) => {
                 selection.reseller = Some(own.uuid());
-                kind_of(log, id, Some(own)).await?.ok_or(Reason::NotFound)?
+                kind_of(log, places, id, Some(own)).await?
             }
             Some((_, OrganizationKind::Provider)) | None => {
-                kind_of(log, id, None).await?.ok_or(Reason::NotFound)?
+                kind_of(log, places, id, None).await?
             }
         };
         match (kind, filter.include_descendants) {
@@ -191,15 +206,34 @@ impl Selection {
     }
 }
 
-/// What an organisation is, as far as the log knows it: within a reseller's branch, or anywhere.
+/// What an organisation is, within a reseller's branch or anywhere: by what the log has of it there, even where it no longer
+/// is; by its present place, where the log has nothing yet.
+///
+/// # Errors
+/// NOT_FOUND, in the same words and after the same questions, for a foreign organisation and for none.
 async fn kind_of(
+    log: &Log,
+    places: &dyn Places,
+    id: OrganizationId,
+    within: Option<OrganizationId>,
+) -> Outcome<OrganizationKind> {
+    if let Some(kind) = recorded_kind_of(log, id, within).await? {
+        return Ok(kind);
+    }
+    let path = places.path_of(id).await?.filter(|path| path.organization_id() == id);
+    let path = path.filter(|path| within.is_none_or(|own| path.lies_in_branch_of(own)));
+    path.map(|path| path.kind()).ok_or_else(|| Reason::NotFound.into())
+}
+
+/// What an organisation is, as far as the log knows it: within a reseller's branch, or anywhere.
+async fn recorded_kind_of(
     log: &Log,
     id: OrganizationId,
     within: Option<OrganizationId>,
 ) -> Result<Option<OrganizationKind>, StoreError> {
     // Each part is one probe of an index.
     const SQL: &str = "\
--- filter::kind_of
+-- filter::recorded_kind_of
 SELECT
     (SELECT CASE WHEN reseller_id IS NULL THEN 1 WHEN reseller_id = organization_id THEN 2 ELSE 3 END
         FROM event_position WHERE organization_id = $1 AND ($2::uuid IS NULL OR reseller_id = $2)

@@ -26,6 +26,8 @@ mod followed;
 mod leaf;
 mod log;
 mod migrations;
+mod places;
+mod positions;
 pub mod request_record;
 mod rows;
 mod sequencer;
@@ -39,6 +41,8 @@ pub use followed::{FollowRpc, Followed, follow_service};
 pub use leaf::{LeafHash, commitment, leaf_hash};
 pub use log::Log;
 pub use migrations::migrations;
+pub use places::{Places, RemotePlaces};
+pub use positions::{Positions, positions};
 pub use sequencer::{
     RebaselineError, Rebaselined, Sequencer, SequencerOptions, SequencerState, StopCause, rebaseline,
 };

@@ -3,9 +3,12 @@
 mod list;
 mod page;
 mod scan;
+mod vigil;
 mod watch;
 
+use std::fmt;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fault::{Outcome, Reason};
@@ -21,6 +24,7 @@ use types::EventId;
 
 use crate::filter::Scope;
 use crate::log::Log;
+use crate::places::Places;
 use crate::rows;
 
 /// How watches behave over time.
@@ -28,35 +32,51 @@ use crate::rows;
 pub struct WatchOptions {
     /// A progress frame at least so often, also when nothing happens.
     pub progress: Duration,
-    /// How long a user's stream lives before it must be opened again, so that a session that ended stops seeing things:
-    /// an access token's lifetime.
+    /// How long a user's stream lives before it must be opened again: an access token's lifetime.
     pub user_lifetime: Duration,
+    /// How often a user's stream asks whether its session lives and its user still is who they were.
+    pub check: Duration,
+    /// How long a user's stream waits for that answer, showing nothing, before it ends.
+    pub patience: Duration,
 }
 
 impl Default for WatchOptions {
     fn default() -> Self {
-        Self { progress: Duration::from_secs(5), user_lifetime: Duration::from_secs(300) }
+        Self {
+            progress: Duration::from_secs(5),
+            user_lifetime: Duration::from_secs(300),
+            check: Duration::from_secs(1),
+            patience: Duration::from_secs(4),
+        }
     }
 }
 
 /// `countersign.events.v1.EventLogService` over a log.
 #[must_use]
-pub fn event_log_service(log: Log) -> EventLogServiceServer<EventLog> {
-    EventLogServiceServer::new(EventLog { log, watch: WatchOptions::default() })
+pub fn event_log_service(log: Log, places: impl Places) -> EventLogServiceServer<EventLog> {
+    EventLogServiceServer::new(EventLog::new(log, places, WatchOptions::default()))
 }
 
 /// The service of one log.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct EventLog {
     log: Log,
+    places: Arc<dyn Places>,
     watch: WatchOptions,
+}
+
+impl fmt::Debug for EventLog {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { log, places: _, watch } = self;
+        formatter.debug_struct("EventLog").field("log", log).field("watch", watch).finish_non_exhaustive()
+    }
 }
 
 impl EventLog {
     /// A service whose watches behave as told.
     #[must_use]
-    pub fn new(log: Log, watch: WatchOptions) -> Self {
-        Self { log, watch }
+    pub fn new(log: Log, places: impl Places, watch: WatchOptions) -> Self {
+        Self { log, places: Arc::new(places), watch }
     }
 
     async fn get(&self, request: Request<GetEventRequest>) -> Outcome<GetEventResponse> {
@@ -76,7 +96,7 @@ impl EventLogService for EventLog {
         &self,
         request: Request<ListEventsRequest>,
     ) -> Result<Response<ListEventsResponse>, Status> {
-        respond(list::list(&self.log, request).await)
+        respond(list::list(&self.log, &*self.places, request).await)
     }
 
     async fn get_event(
@@ -90,7 +110,7 @@ impl EventLogService for EventLog {
         &self,
         request: Request<WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        let watch = watch::open(&self.log, self.watch, request).await.map_err(into_status)?;
+        let watch = watch::open(&self.log, &*self.places, self.watch, request).await.map_err(into_status)?;
         Ok(Response::new(Box::pin(watch)))
     }
 }

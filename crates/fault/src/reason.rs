@@ -124,6 +124,18 @@ reasons! {
     EnrollmentTicketRefused = "ENROLLMENT_TICKET_REFUSED", FailedPrecondition, "the enrolment ticket was not accepted";
     /// The organisation is suspended or deleted.
     OrganizationNotActive = "ORGANIZATION_NOT_ACTIVE", FailedPrecondition, "the organisation is not active";
+    /// A reseller that still has companies is not deleted.
+    OrganizationNotEmpty = "ORGANIZATION_NOT_EMPTY", FailedPrecondition, "the organisation still has others below it";
+    /// The provider would be left without an administrator.
+    LastAdministrator = "LAST_ADMINISTRATOR", FailedPrecondition, "the provider needs at least one active administrator";
+    /// An invitation is for users without a password.
+    PasswordExists = "PASSWORD_EXISTS", FailedPrecondition, "the user has a password already";
+    /// The invitation is unknown, used or expired: not told which.
+    InvitationRefused = "INVITATION_REFUSED", Unauthenticated, "the invitation was not accepted";
+    /// The subject at the identity provider belongs to another user.
+    ExternalSubjectTaken = "EXTERNAL_SUBJECT_TAKEN", AlreadyExists, "the external subject belongs to another user";
+    /// The server's clock is not known to be right (R8).
+    ClockNotTrusted = "CLOCK_NOT_TRUSTED", Unavailable, "policy cannot be changed while the server's clock is not known to be right";
     /// The user is disabled or deleted.
     UserNotActive = "USER_NOT_ACTIVE", FailedPrecondition, "the user is not active";
     /// The password does not meet the rules.

@@ -3,9 +3,12 @@
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rpc::{Limits, ReflectionMode, ServerOptions, TlsFiles};
 use telemetry::LogFormat;
+
+use crate::clock_guard::{ClockGuardOptions, ClockReferences};
 
 /// What every service is told. Each setting is also an environment variable, so that passwords need not stand in arguments.
 #[derive(clap::Args, Clone, Debug)]
@@ -43,6 +46,15 @@ pub struct HostConfig {
     /// The form of log lines on stderr: json or text.
     #[arg(long, env = "COUNTERSIGN_LOG_FORMAT", default_value = "json")]
     pub log_format: LogFormat,
+    /// An NTP server to compare the clock with, besides the database's: host or host:port.
+    #[arg(long, env = "COUNTERSIGN_NTP_SERVER")]
+    pub ntp_server: Option<String>,
+    /// How far the clock may be from what it is compared with, in seconds (1 to 30); beyond it policy cannot be changed.
+    #[arg(long, env = "COUNTERSIGN_CLOCK_TOLERANCE_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]
+    pub clock_tolerance_seconds: u8,
+    /// What to compare the clock with instead: tests whose clock stands still bring their own.
+    #[arg(skip)]
+    pub clock_references: Option<ClockReferences>,
     /// A listener that exists already, instead of `listen`: tests know their ports before they start anything.
     #[arg(skip)]
     pub listener: Option<Arc<TcpListener>>,
@@ -53,6 +65,15 @@ impl HostConfig {
     #[must_use]
     pub fn tls(&self) -> TlsFiles {
         TlsFiles { ca: self.tls_ca.clone(), cert: self.tls_cert.clone(), key: self.tls_key.clone() }
+    }
+
+    pub(crate) fn clock_guard(&self) -> ClockGuardOptions {
+        let tolerance = Duration::from_secs(u64::from(self.clock_tolerance_seconds));
+        let usual = ClockGuardOptions { tolerance, ..ClockGuardOptions::default() };
+        match &self.clock_references {
+            Some(other) => ClockGuardOptions { every: other.every, again: other.every, ..usual },
+            None => usual,
+        }
     }
 
     pub(crate) fn server(&self) -> ServerOptions {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use access::Authenticator;
 use clock::SharedClock;
 use eventlog::{
-    Dependents, Follow, Followed, Follower, Log, Sequencer, SequencerOptions, SequencerState,
+    Dependents, Follow, Followed, Follower, Log, Places, Sequencer, SequencerOptions, SequencerState,
     event_log_service, follow_service,
 };
 use keyring::Keyring;
@@ -19,10 +19,14 @@ use tokio::task::JoinHandle;
 use tonic::service::Routes;
 use types::ServiceName;
 
+use crate::clock_guard::{ClockGuard, ClockReference, Ntp, PostgreSql};
 use crate::{App, HostConfig, StartError};
 
 /// How often readiness is looked at.
 const READINESS_EVERY: Duration = Duration::from_millis(500);
+
+/// How long a service waits, at its start, for the first look at its clock: where the database is up, that is in time.
+const FIRST_LOOK: Duration = Duration::from_millis(250);
 
 /// A question about readiness beyond the database and the log.
 type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -35,6 +39,8 @@ pub struct Foundation {
     pub clock: SharedClock,
     /// The service's keys.
     pub keyring: Arc<Keyring>,
+    /// Whether the service's clock is known to be right.
+    pub clock_guard: ClockGuard,
     service: ServiceName,
     config: HostConfig,
     server: Server,
@@ -68,10 +74,14 @@ impl Foundation {
         // Units append to the log, the sequencer orders it, others watch it.
         let sequencer = Sequencer::spawn(&config.sequencer_database_url, SequencerOptions::default())?;
         let log = Log::open(service, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
+        let clock_guard =
+            ClockGuard::spawn(Arc::clone(&clock), references(&config, &store), config.clock_guard());
+        drop(tokio::time::timeout(FIRST_LOOK, clock_guard.looked()).await);
         Ok(Self {
             store,
             clock,
             keyring,
+            clock_guard,
             service,
             config,
             server,
@@ -129,22 +139,25 @@ impl Foundation {
         self.checks.push(Box::new(move || Box::pin(check())));
     }
 
-    /// Serves the service's own routes, its log, and how far it has followed others. `names` are all services in them.
+    /// Serves the service's own routes, its log, and how far it has followed others. `names` are all services in them; `places`
+    /// says where organisations stand of which the log has nothing to tell yet.
     pub fn serve(
         mut self,
         routes: Routes,
         names: &'static [&'static str],
         authenticator: impl Authenticator + 'static,
         refusals: impl RefusalSink + 'static,
+        places: impl Places,
     ) -> App {
         let address: SocketAddr = self.server.local_addr();
         let routes = routes
-            .add_service(event_log_service(self.log))
+            .add_service(event_log_service(self.log, places))
             .add_service(follow_service(Followed::new(self.store.clone())));
         let readiness = Readiness::default();
         self.chores.push(tokio::spawn(watch_readiness(
             self.store.clone(),
             self.sequencer.state(),
+            self.clock_guard,
             self.checks,
             readiness.clone(),
         )));
@@ -173,17 +186,30 @@ impl Foundation {
     }
 }
 
+/// What the clock is compared with: the database's clock, and an NTP server where one is given.
+fn references(config: &HostConfig, store: &Store) -> Vec<Arc<dyn ClockReference>> {
+    if let Some(other) = &config.clock_references {
+        return other.references.clone();
+    }
+    let mut references: Vec<Arc<dyn ClockReference>> = vec![Arc::new(PostgreSql(store.clone()))];
+    if let Some(server) = config.ntp_server.as_deref().filter(|server| !server.is_empty()) {
+        references.push(Arc::new(Ntp::at(server)));
+    }
+    references
+}
+
 /// Keeps readiness true while the service can do its work: its database answers, its log is being ordered by this replica's
-/// sequencer or another's, and what else it asked for holds.
+/// sequencer or another's, its clock is known to be right, and what else it asked for holds.
 async fn watch_readiness(
     store: Store,
     sequencer: watch::Receiver<SequencerState>,
+    clock_guard: ClockGuard,
     checks: Vec<Check>,
     readiness: Readiness,
 ) {
     loop {
         let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
-        let mut ready = ordered && store.ping().await.is_ok();
+        let mut ready = ordered && clock_guard.verdict().is_ok() && store.ping().await.is_ok();
         for check in &checks {
             ready = ready && check().await;
         }

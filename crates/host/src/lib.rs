@@ -4,11 +4,16 @@
 //! does, and no service is named here.
 
 mod app;
+mod clock_guard;
 mod config;
 mod error;
 mod foundation;
 
 pub use app::{App, run};
+pub use clock_guard::{
+    ClockGuard, ClockGuardOptions, ClockReference, ClockReferences, ClockVerdict, Mistrust, NoReading, Ntp,
+    PostgreSql, Reading, SteeredReference,
+};
 pub use config::HostConfig;
 pub use error::StartError;
 pub use foundation::Foundation;

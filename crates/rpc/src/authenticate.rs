@@ -90,7 +90,7 @@ fn signed_in(answer: IntrospectTokenResponse) -> Outcome<Option<SignedIn>> {
     if user.state != UserState::Active {
         return Ok(None);
     }
-    let SessionFacts { session_id, auth_time, amr, mfa_time, expire_time: _ } = session;
+    let SessionFacts { session_id, auth_time, amr, mfa_time, generation, expire_time: _ } = session;
     let auth_time = auth_time.ok_or_else(|| Fault::field("session.auth_time", "is required"))?;
     Ok(Some(SignedIn {
         user_id: user.id,
@@ -101,5 +101,6 @@ fn signed_in(answer: IntrospectTokenResponse) -> Outcome<Option<SignedIn>> {
         amr,
         auth_time: wire::timestamp("session.auth_time", &auth_time)?,
         mfa_time: mfa_time.map(|at| wire::timestamp("session.mfa_time", &at)).transpose()?,
+        generation,
     }))
 }

@@ -6,6 +6,7 @@
 mod authenticate;
 mod call;
 mod client;
+mod liveness;
 mod server;
 mod status;
 mod tls;
@@ -15,6 +16,7 @@ pub use call::{
     CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,
 };
 pub use client::{ConnectError, PeerChannel};
+pub use liveness::{Liveness, liveness};
 pub use server::{
     Limits, Readiness, ReflectionMode, Refusal, RefusalSink, ServeError, Server, ServerOptions, ServerParts,
 };

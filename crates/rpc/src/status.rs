@@ -129,6 +129,12 @@ fn passed_on(reason: Reason) -> Reason {
         | Reason::EnrollmentTicketRequired
         | Reason::EnrollmentTicketRefused
         | Reason::OrganizationNotActive
+        | Reason::OrganizationNotEmpty
+        | Reason::LastAdministrator
+        | Reason::PasswordExists
+        | Reason::InvitationRefused
+        | Reason::ExternalSubjectTaken
+        | Reason::ClockNotTrusted
         | Reason::UserNotActive
         | Reason::PasswordNotAcceptable
         | Reason::AlreadyBootstrapped

@@ -15,6 +15,10 @@ use crate::{SqlClass, Store, StoreError};
 
 /// How often a unit runs at most when the database asks for a repetition.
 const ATTEMPTS: u32 = 8;
+/// How a transaction begins that writes.
+const READ_WRITE: &str = "BEGIN";
+/// How one begins whose statements all see the same moment.
+const ONE_MOMENT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// A future that borrows its unit; what a unit's closure returns.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -131,7 +135,7 @@ impl Store {
             + Sync
             + 'static,
     {
-        self.transaction(name, context, move |unit, context| {
+        self.transaction(name, READ_WRITE, context, move |unit, context| {
             let work = work(unit, context);
             Box::pin(async move { work.await.map(|recorded| recorded.0) })
         })
@@ -149,10 +153,30 @@ impl Store {
         T: Send + 'static,
         F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync + 'static,
     {
-        self.transaction(name, context, work).await
+        self.transaction(name, READ_WRITE, context, work).await
     }
 
-    async fn transaction<C, T, F>(&self, name: &'static str, context: C, work: F) -> Result<T, Fault>
+    /// Several reads as of one moment: every statement sees what was committed when the first one began, and none can
+    /// write. Blocks nobody. For reads that one statement answers, [`Self::read`] is enough.
+    ///
+    /// # Errors
+    /// As [`Self::unit`].
+    pub async fn snapshot<C, T, F>(&self, name: &'static str, context: C, work: F) -> Result<T, Fault>
+    where
+        C: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'a> Fn(&'a Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync + 'static,
+    {
+        self.transaction(name, ONE_MOMENT, context, move |unit, context| work(unit, context)).await
+    }
+
+    async fn transaction<C, T, F>(
+        &self,
+        name: &'static str,
+        begin: &'static str,
+        context: C,
+        work: F,
+    ) -> Result<T, Fault>
     where
         C: Send + Sync + 'static,
         T: Send + 'static,
@@ -164,7 +188,7 @@ impl Store {
             let mut attempt = 0;
             loop {
                 attempt += 1;
-                match store.attempt(&context, &work).await {
+                match store.attempt(begin, &context, &work).await {
                     Err(Failure::Store(error)) if error.class() == SqlClass::Retry && attempt < ATTEMPTS => {
                         tracing::debug!(attempt, "the database asks for a repetition");
                         tokio::time::sleep(pause(attempt)).await;
@@ -184,13 +208,13 @@ impl Store {
         }
     }
 
-    async fn attempt<C, T, F>(&self, context: &C, work: &F) -> Result<T, Failure>
+    async fn attempt<C, T, F>(&self, begin: &str, context: &C, work: &F) -> Result<T, Failure>
     where
         F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>>,
     {
         let guard = Guard { client: Some(self.read().await?) };
         let Some(client) = guard.client.as_ref() else { return Err(StoreError::CutOff.into()) };
-        let outcome = run(client, context, work).await;
+        let outcome = run(client, begin, context, work).await;
         if outcome.is_err() {
             // When even this fails the guard throws the connection away.
             client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;
@@ -200,12 +224,12 @@ impl Store {
     }
 }
 
-async fn run<C, T, F>(client: &Object, context: &C, work: &F) -> Result<T, Failure>
+async fn run<C, T, F>(client: &Object, begin: &str, context: &C, work: &F) -> Result<T, Failure>
 where
     F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>>,
 {
     // BEGIN is sent now and answered together with the first statement: it costs no round trip of its own.
-    let mut begin = Box::pin(client.batch_execute("BEGIN"));
+    let mut begin = Box::pin(client.batch_execute(begin));
     let begun = futures::poll!(&mut begin);
     let mut unit = Unit { client, entries: Vec::new() };
     let worked = work(&mut unit, context).await;

@@ -19,3 +19,10 @@ pub const CODE: &str = "code";
 pub const REASON: &str = "reason";
 /// How long the call took, in microseconds.
 pub const DURATION_US: &str = "duration_us";
+
+/// Metric: 1 while the service's clock is known to be right, else 0 (R8).
+pub const METRIC_CLOCK_TRUSTED: &str = "countersign.clock.trusted";
+/// Metric: how far a reference is ahead of the service's clock, in seconds.
+pub const METRIC_CLOCK_DIFFERENCE: &str = "countersign.clock.difference";
+/// What the clock was compared with: `postgresql`, `ntp`.
+pub const CLOCK_REFERENCE: &str = "clock_reference";

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use clock::{ManualClock, Timestamp};
-use host::{App, HostConfig};
+use host::{App, HostConfig, SteeredReference};
 use keyring::Keyring;
 use local::certificates::DevCa;
 use rpc::{PeerChannel, ReflectionMode, TlsFiles};
@@ -28,6 +28,8 @@ pub fn start_time() -> Timestamp {
 pub struct TestSystem {
     /// The clock of all three services.
     pub clock: ManualClock,
+    /// What all three services compare their clock with: the clock itself, until a test shifts or silences it.
+    pub reference: SteeredReference,
     /// tenant's database.
     pub tenant_database: TestDatabase,
     /// identity's database.
@@ -60,7 +62,7 @@ impl TestSystem {
     pub async fn with_replicas(count: usize) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let ca = DevCa::load_or_create(&directory.path().join("certificates")).expect("a CA");
-        for peer in ["tenant", "identity", "mfa", "console", "operator"] {
+        for peer in ["tenant", "identity", "mfa", "console", "operator", "broker"] {
             ca.issue(peer).expect("a certificate");
         }
         for service in ["tenant", "identity", "mfa"] {
@@ -78,6 +80,7 @@ impl TestSystem {
         let channels = |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses);
         let mut system = Self {
             clock: ManualClock::at(start_time()),
+            reference: SteeredReference::default(),
             console: Console::new(channels("console", &first)),
             operator: Console::new(channels("operator", &first)),
             tenant_database,
@@ -165,6 +168,7 @@ impl TestSystem {
             host: self.host("identity", &self.identity_database, listener),
             tenant_addr: self.addresses(0),
             mfa_addr: self.addresses(2),
+            broker_peers: vec!["broker".to_owned()],
             sessions: identity::SessionConfig::default(),
             hashing: identity::HashingConfig::default(),
         };
@@ -196,6 +200,9 @@ impl TestSystem {
             reflection: ReflectionMode::On,
             issuer: ISSUER.to_owned(),
             log_format: LogFormat::Text,
+            ntp_server: None,
+            clock_tolerance_seconds: 5,
+            clock_references: Some(self.reference.clone().into()),
             listener: Some(Arc::new(listener)),
         }
     }

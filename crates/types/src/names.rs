@@ -64,6 +64,13 @@ names! {
     Reasoning, 500, 0;
 }
 
+impl Default for DisplayName {
+    /// No name: of whom nothing is to be told.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 fn clean(text: &str, minimum: usize, limit: usize) -> Result<String, InvalidName> {
     // Bytes first: normalising is linear, but an attacker chooses the factor.
     if text.len() > limit * 4 {
@@ -88,6 +95,20 @@ fn clean(text: &str, minimum: usize, limit: usize) -> Result<String, InvalidName
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #![proptest_config(proptest::test_runner::Config::with_cases(5_000))]
+
+        #[test]
+        fn what_parses_parses_again_to_itself(text in "\\PC{0,40}", marks in "[\\p{M}\\p{L}\\p{Z}]{0,30}") {
+            for text in [text, marks] {
+                if let Ok(name) = text.parse::<OrganizationName>() {
+                    let again = name.as_str().parse::<OrganizationName>();
+                    proptest::prop_assert_eq!(again, Ok(name));
+                }
+            }
+        }
+    }
 
     #[test]
     fn names_are_trimmed_bounded_and_plain() {

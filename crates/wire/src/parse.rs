@@ -35,10 +35,12 @@ where
 /// A time on the wire.
 ///
 /// # Errors
-/// INVALID_ARGUMENT when it is out of range.
+/// INVALID_ARGUMENT when it is not between the years 1 and 9999, as `google.protobuf.Timestamp` says (and as a database can
+/// hold it).
 pub fn timestamp(field: &'static str, wire: &prost_types::Timestamp) -> Outcome<Timestamp> {
     let nanoseconds = i128::from(wire.seconds) * 1_000_000_000 + i128::from(wire.nanos);
-    let in_range = (0..1_000_000_000).contains(&wire.nanos);
+    let in_range = (-62_135_596_800..253_402_300_800).contains(&wire.seconds)
+        && (0..1_000_000_000).contains(&wire.nanos);
     Timestamp::from_unix_timestamp_nanos(nanoseconds)
         .ok()
         .filter(|_| in_range)
@@ -167,6 +169,27 @@ impl Client {
         common::Client {
             address: self.address.map(|address| address.to_string()).unwrap_or_default(),
             user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_bounded_by_what_every_part_can_hold() {
+        let at = |seconds, nanos| timestamp("t", &prost_types::Timestamp { seconds, nanos }).is_ok();
+        assert!(at(0, 0) && at(-62_135_596_800, 0) && at(253_402_300_799, 999_999_999));
+        for (seconds, nanos) in [
+            (-62_135_596_801, 0),
+            (253_402_300_800, 0),
+            (i64::MIN, 0),
+            (i64::MAX, 0),
+            (0, -1),
+            (0, 1_000_000_000),
+        ] {
+            assert!(!at(seconds, nanos), "{seconds} {nanos}");
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use ::store::MigrationSet;
 use access::Peer;
 use clock::SharedClock;
+use eventlog::RemotePlaces;
 use host::{App, Foundation, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::identity::session_service_server::{self, SessionServiceServer};
@@ -46,13 +47,15 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// # Errors
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
-    let (lifetimes, pool_size) = (config.lifetimes(), config.pool_size());
+    let (lifetimes, pool_size, brokers) = (config.lifetimes(), config.pool_size(), config.brokers());
     let issuer = config.host.issuer.clone();
     let mut foundation = Foundation::lay(ServiceName::Identity, config.host, clock).await?;
 
-    // Both other services are asked and followed; mfa must have applied the `enforce_mfa` of a created user.
+    // Both other services are asked and followed; mfa must have applied the `enforce_mfa` of a created user, and every
+    // change of a user's authority.
     let tenant = foundation.peer(&config.tenant_addr, Peer::TENANT)?;
     let mfa = foundation.peer(&config.mfa_addr, Peer::MFA)?;
+    let places = RemotePlaces::new(tenant.clone());
     foundation.follow(&tenant, FollowTenant);
     foundation.follow(&mfa, FollowMfa);
     let dependents = foundation.dependents(vec![(ServiceName::Mfa, mfa.clone())]);
@@ -69,6 +72,8 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         clock,
         keyring,
         dependents,
+        clock_guard: foundation.clock_guard.clone(),
+        brokers,
         lifetimes,
     });
     foundation.chore(expire(identity.clone()));
@@ -78,7 +83,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         .add_service(UserFactsServiceServer::new(Facts(identity.clone())))
         .add_service(SignInServiceServer::new(SignIns(identity.clone())))
         .add_service(SessionServiceServer::new(Sessions(identity.clone())));
-    Ok(foundation.serve(routes, SERVICES, identity.clone(), identity))
+    Ok(foundation.serve(routes, SERVICES, identity.clone(), identity, places))
 }
 
 /// Runs the service until it is told to end (SIGTERM, SIGINT), or until `until` is over.

@@ -4,13 +4,16 @@
 
 pub mod authority;
 pub mod evaluation;
+pub mod external;
 pub mod floors;
 pub mod gate;
+pub mod organization;
 pub mod password;
 pub mod refresh;
 pub mod session;
 pub mod sign_in;
 pub mod user;
+pub mod user_change;
 
 /// A point in time, in UTC.
 pub type Timestamp = time::OffsetDateTime;

@@ -2,16 +2,24 @@
 //!
 //! Must not know tonic, prost or SQL text.
 
+mod accept_invitation;
 mod access_tokens;
+mod administer;
+mod apply_organization;
+mod assert_external_sign_in;
 mod authenticate;
 mod begin_sign_in;
 mod bootstrap;
+mod change_password;
+mod change_user_state;
 mod create_user;
+mod end_all;
 mod enroll_mfa;
 mod expire;
 mod find_organization;
 mod floor_sessions;
 mod get_user;
+mod issue_invitation;
 mod list_users;
 mod lock_user;
 mod open_session;
@@ -21,15 +29,19 @@ mod refresh_session;
 mod refuse_sign_in;
 mod resolve_user;
 mod revoke_session;
+mod set_password;
 mod start_sign_in;
 mod step_up;
+mod update_user;
 mod verify_mfa;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use access::SignedIn;
 use clock::{SharedClock, Timestamp};
 use eventlog::{Act, Dependents};
+use host::ClockGuard;
 use keyring::Keyring;
 use rpc::CallInfo;
 use store::Store;
@@ -41,17 +53,25 @@ use crate::domain::user::User;
 use crate::peers::mfa::Mfa;
 use crate::peers::tenant::Tenant;
 
+pub use accept_invitation::AcceptInvitation;
 pub use access_tokens::{AccessToken, AccessTokens};
+pub use apply_organization::apply as apply_organization_change;
+pub use assert_external_sign_in::AssertExternalSignIn;
 pub use bootstrap::{Bootstrap, Bootstrapped};
+pub use change_password::ChangePassword;
+pub use change_user_state::ChangeUserState;
 pub use create_user::{CreateUser, NewUser};
 pub use enroll_mfa::{AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment};
 pub use floor_sessions::{FloorChange, apply as apply_floor_change};
+pub use issue_invitation::{Invitation, IssueInvitation};
 pub use list_users::{ListUsers, UserPage};
 pub use open_session::OpenedSession;
 pub use password_pool::{PasswordPool, PoolSize, Verdict};
 pub use refresh_session::RefreshSession;
+pub use set_password::SetPassword;
 pub use start_sign_in::{StartSignIn, StartedSignIn};
 pub use step_up::StepUp;
+pub use update_user::UpdateUser;
 pub use verify_mfa::VerifyMfa;
 
 /// What the use cases work with.
@@ -72,6 +92,10 @@ pub struct Parts {
     pub tenant: Arc<dyn Tenant>,
     /// Who must have applied what is answered as in force.
     pub dependents: Dependents,
+    /// Whether the clock is known to be right: policy is not set by a creation while it is not.
+    pub clock_guard: ClockGuard,
+    /// The peers whose word about external users is taken.
+    pub brokers: BTreeSet<String>,
     /// How long sessions and tokens live.
     pub lifetimes: Lifetimes,
 }
@@ -147,6 +171,7 @@ fn signed_in(user: &User, path: &OrganizationPath, session: &Session) -> SignedI
         amr: session.methods.amr(),
         auth_time: session.auth_time,
         mfa_time: session.mfa_time,
+        generation: session.basis.generation,
     }
 }
 

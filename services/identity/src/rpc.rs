@@ -3,6 +3,7 @@
 mod fields;
 mod session_service;
 mod sign_in_service;
+mod user_requests;
 mod user_service;
 
 pub use session_service::Sessions;

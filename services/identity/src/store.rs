@@ -3,14 +3,17 @@
 //! Must not know tonic or `ops`, and decides nothing.
 
 pub mod answers;
+pub mod endings;
 pub mod events;
 pub mod expiry;
 pub mod floors;
+pub mod invitations;
 pub mod organizations;
 pub mod read;
 pub mod sessions;
 pub mod sign_ins;
 pub mod signing_keys;
+pub mod user_changes;
 pub mod users;
 
 mod embedded {
@@ -31,6 +34,7 @@ pub fn migrations() -> store::MigrationSet {
 pub fn reason_of(error: &store::StoreError) -> Option<fault::Reason> {
     match error.constraint()? {
         "user_account_login_key" => Some(fault::Reason::LoginTaken),
+        "user_account_external_subject_key" => Some(fault::Reason::ExternalSubjectTaken),
         _ => None,
     }
 }

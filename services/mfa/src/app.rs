@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use access::Peer;
 use clock::SharedClock;
+use eventlog::RemotePlaces;
 use host::{App, Foundation, HostConfig, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::mfa::enforcement_service_server::{self, EnforcementServiceServer};
@@ -56,6 +57,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     // Both other services are asked and followed; identity must have applied a change before it is acknowledged.
     let tenant = foundation.peer(&config.tenant_addr, Peer::TENANT)?;
     let identity = foundation.peer(&config.identity_addr, Peer::IDENTITY)?;
+    let places = RemotePlaces::new(tenant.clone());
     foundation.follow(&tenant, FollowTenant);
     foundation.follow(&identity, FollowIdentity);
     let dependents = foundation.dependents(vec![(ServiceName::Identity, identity.clone())]);
@@ -69,14 +71,17 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         tenant: Arc::new(TenantClient(tenant)),
         identity: Arc::new(IdentityClient(identity)),
         in_force: Arc::new(dependents),
+        clock_trust: Arc::new(foundation.clock_guard.clone()),
         patience: PATIENCE,
     });
     let expiring = Arc::clone(&mfa);
     foundation.chore(async move { expiring.expire_hourly().await });
+    let folding = Arc::clone(&mfa);
+    foundation.chore(async move { folding.fold_adoption_forever().await });
     let routes = Routes::new(EnforcementServiceServer::new(EnforcementHandlers(Arc::clone(&mfa))))
         .add_service(FactorServiceServer::new(FactorHandlers(Arc::clone(&mfa))))
         .add_service(VerificationServiceServer::new(VerificationHandlers(Arc::clone(&mfa))));
-    Ok(foundation.serve(routes, SERVICES, authenticator, Refusals(mfa)))
+    Ok(foundation.serve(routes, SERVICES, authenticator, Refusals(mfa), places))
 }
 
 /// Runs the service until it is told to end (SIGTERM, SIGINT), or until `until` is over.

@@ -2,24 +2,34 @@
 //!
 //! Knows no runtime, database, wire format or clock: time, ids and randomness come in as arguments.
 
+mod adoption;
 mod attempts;
 mod authority;
 mod change;
+mod destruction;
 mod enrollment;
 mod enrollment_view;
 mod etag;
 mod policy;
 mod provisioning;
 mod qr;
+mod status;
 mod target;
 mod ticket;
 mod totp;
+#[cfg(test)]
+mod tree_law;
 mod user;
 mod verification;
 
+pub(crate) use adoption::{
+    Counted, Counts, Footing, LevelTotals, Member, OVERDUE_AFTER, Recount, Settled, Standing, figures,
+    settle, under,
+};
 pub(crate) use attempts::Attempts;
 pub(crate) use authority::{Located, TargetUser, can_disable, may_change, may_see};
-pub(crate) use change::{Change, ChangeKind, Decision, decide_change, may_disable};
+pub(crate) use change::{Change, ChangeKind, Decision, TooFarAhead, decide_change, may_disable};
+pub(crate) use destruction::{Destruction, KnownUser};
 pub(crate) use enrollment::{
     Confirmation, Confirmed, EnrollmentBinding, LIFETIME as ENROLLMENT_LIFETIME, Pending, confirm, usable,
 };
@@ -28,6 +38,7 @@ pub(crate) use etag::etag;
 pub(crate) use policy::{Effective, EffectiveState, Level, Own, Policy, SetBy, Setting};
 pub(crate) use provisioning::provisioning_uri;
 pub(crate) use qr::{Drawn, draw};
+pub(crate) use status::{Branch, Demands, ListPlace, Listed, ListedKind, MfaStatus, PageSize};
 pub(crate) use target::{Chain, Place, PolicyLevel, ProviderScope, Target};
 pub(crate) use ticket::{BOOTSTRAP_TICKET_LIFETIME, TICKET_LIFETIME, Ticket, TicketClaim, admit};
 pub(crate) use totp::{TimeStep, TotpSecret};

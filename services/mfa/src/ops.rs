@@ -10,10 +10,15 @@ mod change_enforcement;
 mod confirm_enrollment;
 mod evaluate_sign_in;
 mod expire;
+mod fold_adoption;
+mod get_adoption;
 mod get_enforcement;
 mod issue_bootstrap_ticket;
+mod issue_enrollment_ticket;
+mod list_enforcements;
 mod list_factors;
 mod locate;
+mod preview_enforcement;
 mod record_refusal;
 mod remove_factor;
 mod reset_mfa;
@@ -29,15 +34,21 @@ use clock::SharedClock;
 use keyring::Keyring;
 use store::Store;
 
-use crate::peers::{Identity, InForce, Tenant};
+use crate::peers::{ClockTrust, Identity, InForce, Tenant};
 
-pub(crate) use applied::{apply_organization, apply_organization_created, apply_user_created};
+pub(crate) use applied::{
+    apply_organization, apply_organization_created, apply_sign_in, apply_user, apply_user_created,
+};
 pub(crate) use begin_enrollment::BeginEnrollment;
 pub(crate) use call::{Call, Seen, SignInCall};
 pub(crate) use change_enforcement::ChangeEnforcement;
 pub(crate) use evaluate_sign_in::{Demand, Evaluation};
+pub(crate) use get_adoption::Adoption;
 pub(crate) use get_enforcement::{Configuration, Explained};
 pub(crate) use issue_bootstrap_ticket::IssuedTicket;
+pub(crate) use issue_enrollment_ticket::IssueEnrollmentTicket;
+pub(crate) use list_enforcements::{EnforcementPage, Entry, ListEnforcements};
+pub(crate) use preview_enforcement::{Preview, PreviewEnforcement, WouldEnroll};
 pub(crate) use record_refusal::RefusedCall;
 pub(crate) use remove_factor::RemoveFactor;
 pub(crate) use reset_mfa::ResetMfa;
@@ -57,6 +68,8 @@ pub(crate) struct Mfa {
     pub(crate) identity: Arc<dyn Identity>,
     /// Who must have applied a change before it is acknowledged.
     pub(crate) in_force: Arc<dyn InForce>,
+    /// Who vouches for the clock: while nobody does, policy is not changed (R8).
+    pub(crate) clock_trust: Arc<dyn ClockTrust>,
     /// How long a sign-in waits for the creation of its user or organisation to arrive over the followed logs.
     pub(crate) patience: Duration,
 }

@@ -46,6 +46,21 @@ pub(crate) trait InForce: Send + Sync {
     async fn await_in_force(&self, event_id: EventId) -> Outcome<()>;
 }
 
+/// Whoever vouches for the service's clock.
+pub(crate) trait ClockTrust: Send + Sync {
+    /// Whether the clock is known to be right.
+    ///
+    /// # Errors
+    /// CLOCK_NOT_TRUSTED.
+    fn trusted(&self) -> Outcome<()>;
+}
+
+impl ClockTrust for host::ClockGuard {
+    fn trusted(&self) -> Outcome<()> {
+        Self::trusted(self)
+    }
+}
+
 #[async_trait]
 impl InForce for eventlog::Dependents {
     async fn await_in_force(&self, event_id: EventId) -> Outcome<()> {

@@ -1,5 +1,6 @@
 //! Requests as commands of domain types, and answers as messages. No SQL, no decision.
 
+mod adoption;
 mod call;
 mod enforcement_service;
 mod factor_service;

@@ -2,6 +2,7 @@
 //!
 //! Knows neither tonic nor the use cases.
 
+pub(crate) mod adoption;
 pub(crate) mod events;
 pub(crate) mod expiry;
 pub(crate) mod factor;
@@ -10,6 +11,7 @@ pub(crate) mod organization;
 pub(crate) mod pending;
 pub(crate) mod policy;
 pub(crate) mod situation;
+pub(crate) mod status;
 pub(crate) mod ticket;
 pub(crate) mod user;
 pub(crate) mod verification;

@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use types::ServiceName;
 
 use crate::ops::Tenant;
-use crate::rpc::{FactsHandlers, Refusals, TenantHandlers};
+use crate::rpc::{FactsHandlers, OwnPlaces, Refusals, TenantHandlers};
 
 /// What this service serves.
 const SERVICES: &[&str] = &[
@@ -47,21 +47,25 @@ pub struct Config {
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
     let foundation = Foundation::lay(ServiceName::Tenant, config.host, clock).await?;
 
-    // identity says who is calling; mfa puts enforcement into force. tenant follows nobody.
+    // identity says who is calling; mfa puts enforcement into force; what becomes of an organisation concerns both.
+    // tenant follows nobody.
     let identity = foundation.peer(&config.identity_addr, Peer::IDENTITY)?;
     let mfa = foundation.peer(&config.mfa_addr, Peer::MFA)?;
-    let authenticator = foundation.remote_authenticator(identity);
+    let authenticator = foundation.remote_authenticator(identity.clone());
 
     // The use cases, and the RPCs they are reached by.
     let tenant = Arc::new(Tenant {
         store: foundation.store.clone(),
         clock: Arc::clone(&foundation.clock),
         keyring: Arc::clone(&foundation.keyring),
-        enforcers: foundation.dependents(vec![(ServiceName::Mfa, mfa)]),
+        enforcers: foundation.dependents(vec![(ServiceName::Mfa, mfa.clone())]),
+        dependents: foundation.dependents(vec![(ServiceName::Identity, identity), (ServiceName::Mfa, mfa)]),
+        clock_guard: foundation.clock_guard.clone(),
     });
     let routes = Routes::new(TenantServiceServer::new(TenantHandlers(Arc::clone(&tenant))))
         .add_service(OrganizationFactsServiceServer::new(FactsHandlers(Arc::clone(&tenant))));
-    Ok(foundation.serve(routes, SERVICES, authenticator, Refusals(tenant)))
+    let places = OwnPlaces(Arc::clone(&tenant));
+    Ok(foundation.serve(routes, SERVICES, authenticator, Refusals(tenant), places))
 }
 
 /// Runs the service until it is told to end (SIGTERM, SIGINT), or until `until` is over.

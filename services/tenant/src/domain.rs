@@ -3,6 +3,7 @@
 //! Nothing here awaits, reads a clock, draws an id, or knows SQL or the wire: all of that is handed in or taken away
 //! by the rooms around it.
 
+pub(crate) mod authority;
 mod etag;
 mod name_key;
 mod organization;

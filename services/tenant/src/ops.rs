@@ -2,14 +2,20 @@
 //!
 //! Never here: tonic, prost, SQL text.
 
+mod add_realm;
 mod bootstrap;
+mod change;
 mod create_child;
 mod create_company;
 mod create_reseller;
+mod delete_organization;
 mod get_organization;
 mod list_organizations;
+mod move_company;
 mod record_refusal;
 mod resolve_organization;
+mod set_suspended;
+mod unchanged;
 mod update_organization;
 
 use std::sync::Arc;
@@ -17,17 +23,23 @@ use std::sync::Arc;
 use access::SignedIn;
 use clock::{SharedClock, Timestamp};
 use eventlog::{Act, Dependents, request_record};
+use host::ClockGuard;
 use keyring::Keyring;
 use rpc::CallInfo;
 use store::Store;
 use types::RequestId;
 
+pub(crate) use add_realm::AddRealm;
 pub(crate) use bootstrap::Bootstrap;
+pub(crate) use change::Wanted;
 pub(crate) use create_company::CreateCompany;
 pub(crate) use create_reseller::CreateReseller;
+pub(crate) use delete_organization::DeleteOrganization;
 pub(crate) use list_organizations::ListOrganizations;
+pub(crate) use move_company::MoveCompany;
 pub(crate) use record_refusal::RefusedCall;
 pub(crate) use resolve_organization::OrganizationKey;
+pub(crate) use set_suspended::SetSuspended;
 pub(crate) use update_organization::UpdateOrganization;
 
 /// What the use cases work with; each is a method of this.
@@ -40,6 +52,10 @@ pub(crate) struct Tenant {
     pub(crate) keyring: Arc<Keyring>,
     /// The services that must have applied a new organisation's enforcement before it is acknowledged: mfa.
     pub(crate) enforcers: Dependents,
+    /// The services that must have applied a change of an organisation before it is acknowledged: identity and mfa.
+    pub(crate) dependents: Dependents,
+    /// Policy is not set while the clock is not known to be right.
+    pub(crate) clock_guard: ClockGuard,
 }
 
 /// The call that a mutation is done for.

@@ -3,10 +3,12 @@
 mod call;
 mod facts_service;
 mod parse;
+mod places;
 mod refusals;
 mod render;
 mod tenant_service;
 
 pub(crate) use facts_service::FactsHandlers;
+pub(crate) use places::OwnPlaces;
 pub(crate) use refusals::Refusals;
 pub(crate) use tenant_service::TenantHandlers;

@@ -12,6 +12,7 @@ use super::page::{Direction, Page, Span};
 use crate::cursor::Bound;
 use crate::filter::{Filter, Scope, Selection};
 use crate::log::Log;
+use crate::places::Places;
 use crate::rows;
 
 const DEFAULT_PAGE: i32 = 50;
@@ -19,7 +20,11 @@ const LARGEST_PAGE: i32 = 500;
 /// A filter that matches almost nothing may end a page early, with a token to go on.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-pub(super) async fn list(log: &Log, request: Request<ListEventsRequest>) -> Outcome<ListEventsResponse> {
+pub(super) async fn list(
+    log: &Log,
+    places: &dyn Places,
+    request: Request<ListEventsRequest>,
+) -> Outcome<ListEventsResponse> {
     let scope = Scope::of(&*caller(&request)?)?;
     let request = request.into_inner();
     let direction = direction(request.order)?;
@@ -39,7 +44,7 @@ pub(super) async fn list(log: &Log, request: Request<ListEventsRequest>) -> Outc
         "" => None,
         token => Some(bound.read_page_token(log.keyring(), epoch, token)?),
     };
-    let selection = Selection::resolve(log, &scope, &filter).await?;
+    let selection = Selection::resolve(log, places, &scope, &filter).await?;
     let page = read(log, &selection, direction, from, size).await?;
     let events = page.rows.iter().map(rows::Placed::to_wire).collect::<Result<_, _>>()?;
     let next_page_token = page.next.map(|next| bound.page_token(log.keyring(), epoch, next));

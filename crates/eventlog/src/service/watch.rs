@@ -3,31 +3,38 @@
 //! The stream is read on demand: nothing is fetched before the caller has taken what came before, so a slow caller is
 //! served from the table, is never dropped, and costs no memory.
 
+use std::time::Duration;
+
 use async_stream::stream;
 use fault::{Fault, Outcome, Reason};
 use futures::Stream;
 use proto::events::watch_events_response::Frame;
 use proto::events::{CaughtUp, Progress, WatchEventsRequest, WatchEventsResponse, WatchedEvent};
-use rpc::{caller, into_status};
+use rpc::{caller, into_status, liveness};
 use store::StoreError;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Status};
 
 use super::WatchOptions;
 use super::scan::{STEP, step};
+use super::vigil::Vigil;
 use crate::cursor::{Bound, Place};
 use crate::filter::{Filter, Scope, Selection};
 use crate::log::{Log, Watcher};
+use crate::places::Places;
 use crate::rows::{self, Placed};
 
 /// Checks request and cursor, and begins the stream.
 pub(super) async fn open(
     log: &Log,
+    places: &dyn Places,
     options: WatchOptions,
     request: Request<WatchEventsRequest>,
 ) -> Outcome<impl Stream<Item = Result<WatchEventsResponse, Status>> + Send + use<>> {
-    let scope = Scope::of(&*caller(&request)?)?;
+    let caller = caller(&request)?;
+    let scope = Scope::of(&caller)?;
+    let vigil = Vigil::over(&caller, liveness(&request), options)?;
     let request = request.into_inner();
     let filter = Filter::parse(request.filter.unwrap_or_default())?;
     let bound = Bound::to_watch(log.service(), &scope, &filter);
@@ -42,49 +49,68 @@ pub(super) async fn open(
             place.position
         }
     };
-    let selection = Selection::resolve(log, &scope, &filter).await?;
-    let expires = (!scope.is_service()).then(|| Instant::now() + options.user_lifetime);
-    let watch = Watch { log: log.watcher(), bound, selection, epoch, changes, after, told: after };
-    Ok(watch.frames(options, expires))
+    let selection = Selection::resolve(log, places, &scope, &filter).await?;
+    let expiry = vigil.as_ref().map_or_else(far_future, |_| Instant::now() + options.user_lifetime);
+    let log = log.watcher();
+    let watch = Watch {
+        log,
+        bound,
+        selection,
+        vigil,
+        expiry,
+        epoch,
+        changes,
+        after,
+        told: after,
+        told_at: Instant::now(),
+        progress: options.progress,
+    };
+    Ok(watch.frames())
 }
 
 struct Watch {
     log: Watcher,
     bound: Bound,
     selection: Selection,
+    /// Over the user's session; none over a service.
+    vigil: Option<Vigil>,
+    expiry: Instant,
     epoch: i32,
     changes: watch::Receiver<i32>,
     /// Looked at up to here.
     after: i64,
-    /// The position of the last cursor given out.
+    /// The position of the last cursor given out, and when that was.
     told: i64,
+    told_at: Instant,
+    /// The longest silence.
+    progress: Duration,
 }
 
 impl Watch {
-    fn frames(
-        mut self,
-        options: WatchOptions,
-        expires: Option<Instant>,
-    ) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {
+    fn frames(mut self) -> impl Stream<Item = Result<WatchEventsResponse, Status>> + Send {
         stream! {
             let mut head = self.log.head();
             let mut is_caught_up = false;
-            let expiry = expires.unwrap_or_else(far_future);
             loop {
                 let target = *head.borrow_and_update();
                 while self.after < target {
-                    if let Err(fault) = self.may_go_on(expiry) {
-                        yield Err(into_status(fault));
-                        return;
-                    }
                     let step = match step(&self.log, &self.selection, self.after, target).await {
                         Ok(step) => step,
                         Err(error) => { yield Err(failed(error)); return; }
                     };
                     for row in &step.rows {
+                        // Also within a step: a slow caller takes its time over one.
+                        if let Err(fault) = self.may_go_on().await {
+                            yield Err(into_status(fault));
+                            return;
+                        }
                         yield self.event(row).map_err(failed);
                     }
                     self.after = step.upto;
+                    if let Err(fault) = self.may_go_on().await {
+                        yield Err(into_status(fault));
+                        return;
+                    }
                     if self.after - self.told >= STEP {
                         yield self.progress().await.map_err(into_status);
                     }
@@ -92,7 +118,7 @@ impl Watch {
                 if !is_caught_up {
                     is_caught_up = true;
                     yield self.caught_up().await.map_err(into_status);
-                } else if self.told < self.after {
+                } else if self.told < self.after || self.is_silent() {
                     yield self.progress().await.map_err(into_status);
                 }
                 tokio::select! {
@@ -100,10 +126,9 @@ impl Watch {
                         yield Err(into_status(Reason::NotReady.into()));
                         return;
                     },
-                    () = sleep(options.progress) => yield self.progress().await.map_err(into_status),
-                    () = sleep_until(expiry) => {}
+                    () = sleep_until(self.next_look()) => {}
                 }
-                if let Err(fault) = self.may_go_on(expiry) {
+                if let Err(fault) = self.may_go_on().await {
                     yield Err(into_status(fault));
                     return;
                 }
@@ -111,12 +136,18 @@ impl Watch {
         }
     }
 
+    /// Whether the next frame may be given out; asks for the session when that is due.
+    ///
     /// # Errors
-    /// TOKEN_INVALID when a user's stream has lived an access token's life: open it again, with the last cursor and a
-    /// fresh token. CURSOR_OUTDATED when the log was re-baselined meanwhile.
-    fn may_go_on(&self, expiry: Instant) -> Outcome<()> {
-        if Instant::now() >= expiry {
+    /// TOKEN_INVALID when the session has ended, its user has another role or organisation, or a user's stream has lived an
+    /// access token's life: open it again, with the last cursor and a fresh token. DEPENDENCY_UNAVAILABLE when the session
+    /// cannot be asked for. CURSOR_OUTDATED when the log was re-baselined meanwhile.
+    async fn may_go_on(&mut self) -> Outcome<()> {
+        if Instant::now() >= self.expiry {
             return Err(Reason::TokenInvalid.into());
+        }
+        if let Some(vigil) = &mut self.vigil {
+            vigil.keep().await?;
         }
         let present = *self.changes.borrow();
         // 0: not looked at yet.
@@ -126,8 +157,23 @@ impl Watch {
         Ok(())
     }
 
+    /// When there is something to do though nothing happens.
+    fn next_look(&self) -> Instant {
+        let due = self.vigil.as_ref().map_or(self.expiry, Vigil::due);
+        due.min(self.expiry).min(self.told_at + self.progress)
+    }
+
+    fn is_silent(&self) -> bool {
+        self.told_at.elapsed() >= self.progress
+    }
+
+    fn tell(&mut self, position: i64) {
+        self.told = position;
+        self.told_at = Instant::now();
+    }
+
     fn event(&mut self, row: &Placed) -> Result<WatchEventsResponse, StoreError> {
-        self.told = row.position;
+        self.tell(row.position);
         let place = Place { epoch: self.epoch, position: row.position, leaf_hash: row.leaf_hash };
         let cursor = self.bound.cursor(self.log.keyring(), place);
         Ok(response(Frame::Event(WatchedEvent { event: Some(row.to_wire()?), cursor })))
@@ -144,7 +190,7 @@ impl Watch {
 
     /// A cursor for where the stream stands.
     async fn cursor(&mut self) -> Outcome<String> {
-        self.told = self.after;
+        self.tell(self.after);
         let leaf_hash = self.log.leaf_at(self.after).await?.ok_or(Reason::CursorOutdated)?;
         let place = Place { epoch: self.epoch, position: self.after, leaf_hash };
         Ok(self.bound.cursor(self.log.keyring(), place))
@@ -161,5 +207,5 @@ fn failed(error: StoreError) -> Status {
 
 /// A service's stream does not expire.
 fn far_future() -> Instant {
-    Instant::now() + std::time::Duration::from_secs(60 * 60 * 24 * 365)
+    Instant::now() + Duration::from_secs(60 * 60 * 24 * 365)
 }

@@ -3,9 +3,10 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use access::{Caller, Peer, SignedIn};
+use access::{Authenticator, Caller, Peer, SignedIn};
 use clock::{Clock, ManualClock};
-use eventlog::{Act, Draft, EventLog, Log, Sequencer, SequencerOptions, Subject, WatchOptions};
+use eventlog::{Act, Draft, EventLog, Log, Places, Sequencer, SequencerOptions, Subject, WatchOptions};
+use fault::{Outcome, Reason};
 use futures::FutureExt;
 use keyring::Keyring;
 use local::postgres::databases::{DatabasePlan, Passwords, create_from_template, provision};
@@ -13,6 +14,7 @@ use local::postgres::{Options, Postgres};
 use proto::events::SessionRefreshed;
 use proto::events::event::Payload;
 use proto::events::event_log_service_server::EventLogServiceServer;
+use rpc::Liveness;
 use store::{PoolOptions, Store};
 use time::macros::datetime;
 use tokio::runtime::Runtime;
@@ -125,7 +127,7 @@ impl Db {
     }
 
     pub(crate) fn service(&self, log: &Log) -> EventLog {
-        EventLog::new(log.clone(), WatchOptions::default())
+        EventLog::new(log.clone(), Nowhere, WatchOptions::default())
     }
 }
 
@@ -195,6 +197,7 @@ pub(crate) fn user(role: Role, path: &OrganizationPath) -> Caller {
             amr: vec!["pwd".into()],
             auth_time: now,
             mfa_time: None,
+            generation: 0,
         }),
     }
 }
@@ -204,9 +207,44 @@ pub(crate) fn peer(name: &str) -> Caller {
     Caller { peer: Peer::parse_spiffe(&format!("spiffe://t/ns/n/sa/{name}"), "t").unwrap(), user: None }
 }
 
+/// Places of a test in which no organisation stands anywhere but in the log.
+pub(crate) struct Nowhere;
+
+#[async_trait::async_trait]
+impl Places for Nowhere {
+    async fn path_of(&self, _: OrganizationId) -> Outcome<Option<OrganizationPath>> {
+        Ok(None)
+    }
+}
+
+/// An authenticator for which every session lives until it is told that it has ended.
+pub(crate) struct Sessions {
+    user: SignedIn,
+    pub(crate) ended: std::sync::atomic::AtomicBool,
+}
+
+impl Sessions {
+    pub(crate) fn of(caller: &Caller) -> Arc<Self> {
+        Arc::new(Self { user: caller.user.clone().unwrap(), ended: false.into() })
+    }
+}
+
+#[async_trait::async_trait]
+impl Authenticator for Sessions {
+    async fn authenticate(&self, _: &str) -> Outcome<SignedIn> {
+        if self.ended.load(std::sync::atomic::Ordering::SeqCst) {
+            return Err(Reason::TokenInvalid.into());
+        }
+        Ok(self.user.clone())
+    }
+}
+
 /// A request as the layers hand it on.
 pub(crate) fn request<T>(caller: &Caller, message: T) -> Request<T> {
     let mut request = Request::new(message);
+    if caller.user.is_some() {
+        request.extensions_mut().insert(Liveness::new(Sessions::of(caller), "token"));
+    }
     request.extensions_mut().insert(Arc::new(caller.clone()));
     request
 }

@@ -1,6 +1,7 @@
 //! `WatchEvents`: resuming exactly, moving on, and ending when it must.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use access::Caller;
@@ -9,10 +10,11 @@ use futures::{Stream, StreamExt};
 use proto::events::event_log_service_server::EventLogService;
 use proto::events::watch_events_response::Frame;
 use proto::events::{EventFilter, WatchEventsRequest, WatchEventsResponse};
+use rpc::Liveness;
 use tonic::Status;
 use types::Role;
 
-use crate::support::{Db, HEAD, Tree, bulk, draft, peer, reason, request, text, until, user};
+use crate::support::{Db, HEAD, Nowhere, Sessions, Tree, bulk, draft, peer, reason, request, text, until, user};
 
 type Frames = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
 
@@ -147,9 +149,12 @@ async fn a_stream_moves_with_the_head_and_says_so_for_others_events() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_users_stream_ends_with_the_life_of_a_token_and_a_services_does_not() {
     let (_db, tree, _sequencer, log) = fixture().await;
-    let options =
-        WatchOptions { progress: Duration::from_millis(20), user_lifetime: Duration::from_millis(300) };
-    let service = EventLog::new(log.clone(), options);
+    let options = WatchOptions {
+        progress: Duration::from_millis(20),
+        user_lifetime: Duration::from_millis(300),
+        ..WatchOptions::default()
+    };
+    let service = EventLog::new(log.clone(), Nowhere, options);
     let caller = user(Role::CompanyAdmin, &tree.company_a1);
     let mut frames = watch(&service, &caller, &branch(), "").await.unwrap();
     let mut cursor = to_head(&mut frames).await.1;
@@ -210,4 +215,27 @@ async fn a_long_way_to_the_head_is_complete_and_visible() {
         }
     }
     assert!(7_020 - last <= 1_000);
+}
+
+/// A stream ends with the session it was opened in, also while it waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_users_stream_ends_with_the_session() {
+    let (_db, tree, _sequencer, log) = fixture().await;
+    let options = WatchOptions { check: Duration::from_millis(50), ..WatchOptions::default() };
+    let service = EventLog::new(log.clone(), Nowhere, options);
+    let caller = user(Role::CompanyAdmin, &tree.company_a1);
+    let sessions = Sessions::of(&caller);
+    let mut message = request(&caller, WatchEventsRequest { filter: Some(branch()), ..Default::default() });
+    message.extensions_mut().insert(Liveness::new(Arc::clone(&sessions) as _, "token"));
+    let mut frames = service.watch_events(message).await.unwrap().into_inner();
+    to_head(&mut frames).await;
+    sessions.ended.store(true, std::sync::atomic::Ordering::SeqCst);
+    let end = loop {
+        match next(&mut frames).await {
+            Ok(Frame::Progress(_)) => {}
+            Ok(frame) => panic!("{frame:?}"),
+            Err(reason) => break reason,
+        }
+    };
+    assert_eq!(end, "TOKEN_INVALID");
 }

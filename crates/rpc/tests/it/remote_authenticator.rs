@@ -56,6 +56,7 @@ impl SessionService for Identity {
             amr: user.amr,
             mfa_time: user.mfa_time.map(wire::timestamp_to_wire),
             expire_time: None,
+            generation: user.generation,
         };
         Ok(Response::new(IntrospectTokenResponse {
             active: self.0.is_active.load(Ordering::SeqCst),

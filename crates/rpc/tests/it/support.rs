@@ -141,6 +141,7 @@ pub(crate) fn user(role: Role, mfa_time: Option<clock::Timestamp>) -> SignedIn {
         amr: vec!["pwd".into()],
         auth_time: START,
         mfa_time,
+        generation: 0,
     }
 }
 

@@ -109,6 +109,41 @@ impl TenantService for Tree {
     ) -> Result<Response<UpdateOrganizationResponse>, Status> {
         Ok(Response::new(UpdateOrganizationResponse::default()))
     }
+
+    async fn add_realm(
+        &self,
+        _: Request<proto::tenant::AddRealmRequest>,
+    ) -> Result<Response<proto::tenant::AddRealmResponse>, Status> {
+        Ok(Response::new(proto::tenant::AddRealmResponse::default()))
+    }
+
+    async fn suspend_organization(
+        &self,
+        _: Request<proto::tenant::SuspendOrganizationRequest>,
+    ) -> Result<Response<proto::tenant::SuspendOrganizationResponse>, Status> {
+        Ok(Response::new(proto::tenant::SuspendOrganizationResponse::default()))
+    }
+
+    async fn resume_organization(
+        &self,
+        _: Request<proto::tenant::ResumeOrganizationRequest>,
+    ) -> Result<Response<proto::tenant::ResumeOrganizationResponse>, Status> {
+        Ok(Response::new(proto::tenant::ResumeOrganizationResponse::default()))
+    }
+
+    async fn move_company(
+        &self,
+        _: Request<proto::tenant::MoveCompanyRequest>,
+    ) -> Result<Response<proto::tenant::MoveCompanyResponse>, Status> {
+        Ok(Response::new(proto::tenant::MoveCompanyResponse::default()))
+    }
+
+    async fn delete_organization(
+        &self,
+        _: Request<proto::tenant::DeleteOrganizationRequest>,
+    ) -> Result<Response<proto::tenant::DeleteOrganizationResponse>, Status> {
+        Ok(Response::new(proto::tenant::DeleteOrganizationResponse::default()))
+    }
 }
 
 /// A stream whose end is the request's cursor: `foreign`, `ours`, `panic` or (else) none.

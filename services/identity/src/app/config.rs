@@ -1,5 +1,7 @@
 //! What the service is told, besides what every service is told.
 
+use std::collections::BTreeSet;
+
 use host::HostConfig;
 use time::Duration;
 
@@ -18,6 +20,9 @@ pub struct Config {
     /// mfa's replicas, host:port, separated by commas.
     #[arg(long, env = "COUNTERSIGN_MFA_ADDR", value_delimiter = ',', required = true)]
     pub mfa_addr: Vec<String>,
+    /// The peers whose word about external users is taken: names of certificates, separated by commas. Default: none.
+    #[arg(long, env = "COUNTERSIGN_BROKER_PEERS", value_delimiter = ',')]
+    pub broker_peers: Vec<String>,
     /// How long sessions live.
     #[command(flatten)]
     pub sessions: SessionConfig,
@@ -64,6 +69,12 @@ impl Config {
             absolute: Duration::seconds(self.sessions.session_absolute_seconds.into()),
             ..Lifetimes::default()
         }
+    }
+
+    /// The identity brokers. An empty setting names nobody.
+    pub(super) fn brokers(&self) -> BTreeSet<String> {
+        let names = self.broker_peers.iter().map(|name| name.trim());
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
     /// How much hashing may go on at once.

@@ -1,23 +1,23 @@
-//! Who may create whom. Reach (is the target in the caller's branch?) was judged before, on tenant's own data.
+//! Who may create and administer whom. Reach (is the target in the caller's branch?) was judged before, on tenant's own data.
 
 use types::{Grade, Level, OrganizationKind, Role};
 
-/// Why somebody may not create a user.
+/// Why somebody may not administer a user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {
-    /// The actor's role does not create users of this role.
+    /// The actor's role does not administer users of this role.
     Role,
-    /// The role asked for is not below the actor's.
+    /// The user's role, or the one they are to have, is not below the actor's.
     Outranks,
 }
 
-/// Whether an actor of role `actor` may create a user of role `target` in an organisation of their branch.
+/// Whether an actor of role `actor` may create a user of role `target` in an organisation of their branch, or change one.
 ///
-/// Administrators create whoever they outrank; operators of the provider and of resellers create users of companies.
+/// Administrators administer whoever they outrank; operators of the provider and of resellers administer users of companies.
 ///
 /// # Errors
 /// Why not.
-pub fn may_create(actor: Role, target: Role) -> Result<(), Denied> {
+pub fn may_administer(actor: Role, target: Role) -> Result<(), Denied> {
     let in_charge = match actor.grade() {
         Grade::Admin => true,
         Grade::Operator => target.level() == Level::Company,
@@ -27,6 +27,12 @@ pub fn may_create(actor: Role, target: Role) -> Result<(), Denied> {
         return Err(Denied::Outranks);
     }
     if in_charge { Ok(()) } else { Err(Denied::Role) }
+}
+
+/// Whether this role administers anybody at all: what can be said without looking at a target.
+#[must_use]
+pub fn administers(actor: Role) -> bool {
+    actor.grade() >= Grade::Operator
 }
 
 /// Whether users of this role belong into an organisation of this kind.
@@ -48,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn administrators_create_below_themselves_and_operators_create_company_users() {
+    fn administrators_administer_below_themselves_and_operators_users_of_companies() {
         for (actor, target, expected) in [
             (ProviderAdmin, ProviderAdmin, Ok(())),
             (ProviderAdmin, ProviderOperator, Ok(())),
@@ -70,7 +76,7 @@ mod tests {
             (CompanyAuditor, CompanyUser, Err(Denied::Role)),
             (CompanyUser, CompanyUser, Err(Denied::Role)),
         ] {
-            assert_eq!(may_create(actor, target), expected, "{actor} {target}");
+            assert_eq!(may_administer(actor, target), expected, "{actor} {target}");
         }
     }
 

@@ -3,6 +3,8 @@
 use wire::PolicyVersion;
 
 use super::Timestamp;
+use super::external::Assertion;
+use super::session::Methods;
 
 /// What the second factor demands of a user now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,6 +71,9 @@ pub struct EnrolledFactor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Passage {
     basis: Basis,
+    methods: Methods,
+    /// When the user was authenticated, where that was not when the sign-in began.
+    auth_time: Option<Timestamp>,
     mfa_time: Option<Timestamp>,
 }
 
@@ -77,28 +82,63 @@ impl Passage {
     #[must_use]
     pub fn by_password(evaluation: &Evaluation) -> Option<Self> {
         match evaluation.demand {
-            Demand::None => Some(Self { basis: evaluation.basis(), mfa_time: None }),
+            Demand::None => Some(Self {
+                basis: evaluation.basis(),
+                methods: Methods::Password,
+                auth_time: None,
+                mfa_time: None,
+            }),
             Demand::Verify | Demand::Enroll => None,
         }
+    }
+
+    /// The word of an identity provider, whose job the second factor is: only where mfa says that this user is exempt.
+    #[must_use]
+    pub fn by_assertion(evaluation: &Evaluation, assertion: &Assertion) -> Option<Self> {
+        if evaluation.enforced || evaluation.demand != Demand::None {
+            return None;
+        }
+        Some(Self {
+            basis: evaluation.basis(),
+            methods: Methods::External(assertion.methods().clone()),
+            auth_time: Some(assertion.auth_time()),
+            mfa_time: assertion.mfa_time(),
+        })
     }
 
     /// Password and a code that mfa accepted for `basis`.
     #[must_use]
     pub fn by_code(basis: Basis, code: VerifiedCode) -> Self {
-        Self { basis, mfa_time: Some(code.verify_time) }
+        Self::by_second_factor(basis, code.verify_time)
     }
 
     /// Password and a factor enrolled in this very sign-in; the basis moves to the generation the factor made.
     #[must_use]
     pub fn by_enrollment(basis: Basis, factor: EnrolledFactor) -> Self {
         let basis = Basis { generation: factor.generation, ..basis };
-        Self { basis, mfa_time: Some(factor.verify_time) }
+        Self::by_second_factor(basis, factor.verify_time)
+    }
+
+    fn by_second_factor(basis: Basis, verify_time: Timestamp) -> Self {
+        Self { basis, methods: Methods::PasswordAndCode, auth_time: None, mfa_time: Some(verify_time) }
     }
 
     /// The versions this was decided on.
     #[must_use]
     pub fn basis(&self) -> &Basis {
         &self.basis
+    }
+
+    /// How the user was authenticated. Its source is the one the user must be of.
+    #[must_use]
+    pub fn methods(&self) -> &Methods {
+        &self.methods
+    }
+
+    /// When the identity provider authenticated the user; none where the password did, in this sign-in.
+    #[must_use]
+    pub fn auth_time(&self) -> Option<Timestamp> {
+        self.auth_time
     }
 
     /// When the second factor was proved, where it was.

@@ -3,11 +3,12 @@
 //! Asked inside the unit, on locked rows.
 
 use types::AuthSource;
-use wire::{OrganizationState, UserState};
+use wire::UserState;
 
 use super::Timestamp;
 use super::evaluation::Basis;
 use super::floors::{Floors, Outdated};
+use super::organization::Branch;
 use super::sign_in::{Refusal, SignIn};
 use super::user::User;
 
@@ -16,8 +17,8 @@ use super::user::User;
 pub struct Presence<'a> {
     /// The user.
     pub user: &'a User,
-    /// Whether the organisation may be used.
-    pub organization_state: OrganizationState,
+    /// Whether the organisation and everything above it may be used.
+    pub branch: Branch,
     /// The floors of this user.
     pub floors: &'a Floors,
 }
@@ -31,12 +32,18 @@ pub enum Barred {
     PolicyOutdated,
 }
 
-/// Whether the user may be let in on `basis`, which was decided on version `user_version` of the user.
+/// Whether the user, authenticated by `source`, may be let in on `basis`, which was decided on version `user_version` of
+/// the user.
 ///
 /// # Errors
 /// What bars them.
-pub fn admit(presence: &Presence<'_>, basis: &Basis, user_version: i64) -> Result<(), Barred> {
-    standing(presence.user, presence.organization_state).map_err(Barred::Refused)?;
+pub fn admit(
+    presence: &Presence<'_>,
+    basis: &Basis,
+    user_version: i64,
+    source: AuthSource,
+) -> Result<(), Barred> {
+    standing(presence.user, presence.branch, source).map_err(Barred::Refused)?;
     if presence.user.version != user_version {
         return Err(Barred::Refused(Refusal::Outdated));
     }
@@ -47,7 +54,7 @@ pub fn admit(presence: &Presence<'_>, basis: &Basis, user_version: i64) -> Resul
     }
 }
 
-/// As [`admit`], for a sign-in under way, which must be open too. Changed policy ends it: its step may be the wrong one now.
+/// As [`admit`], for a sign-in by password under way, which must be open too. Changed policy ends it: its step may be the wrong one now.
 ///
 /// # Errors
 /// What bars it.
@@ -60,33 +67,31 @@ pub fn admit_sign_in(
     if !sign_in.is_open(now) {
         return Err(Refusal::Outdated);
     }
-    admit(presence, basis, sign_in.user_version).map_err(|barred| match barred {
+    admit(presence, basis, sign_in.user_version, AuthSource::Local).map_err(|barred| match barred {
         Barred::Refused(refusal) => refusal,
         Barred::PolicyOutdated => Refusal::Outdated,
     })
 }
 
-/// Whether a user of this state, in an organisation of this state, may sign in with a password at all.
+/// Whether a user of this state, in a branch of this state, may use the product when authenticated by `source`. What is
+/// not known to be active is not.
 ///
 /// # Errors
 /// Why not.
-pub fn standing(user: &User, organization_state: OrganizationState) -> Result<(), Refusal> {
-    usable(user, organization_state)?;
-    if user.auth_source == AuthSource::Local { Ok(()) } else { Err(Refusal::NotLocal) }
-}
-
-/// Whether a user of this state, in an organisation of this state, may use the product at all.
-///
-/// # Errors
-/// Why not.
-pub fn usable(user: &User, organization_state: OrganizationState) -> Result<(), Refusal> {
+pub fn standing(user: &User, branch: Branch, source: AuthSource) -> Result<(), Refusal> {
     if user.state != UserState::Active {
         return Err(Refusal::UserNotActive);
     }
-    if organization_state != OrganizationState::Active {
-        return Err(Refusal::OrganizationNotActive);
+    match branch {
+        Branch::Active => {}
+        Branch::Inactive | Branch::Unknown => return Err(Refusal::OrganizationNotActive),
     }
-    Ok(())
+    match (source, user.auth_source) {
+        (AuthSource::Local, AuthSource::Local) | (AuthSource::External, AuthSource::External) => Ok(()),
+        (AuthSource::Local, AuthSource::External) => Err(Refusal::NotLocal),
+        // A subject belongs to external users only: this one has become local since.
+        (AuthSource::External, AuthSource::Local) => Err(Refusal::Outdated),
+    }
 }
 
 /// What the password step alone says against a login: whatever else is wrong is told only to who knows the password.
@@ -125,6 +130,7 @@ mod tests {
             auth_source: AuthSource::Local,
             state: UserState::Active,
             version: 7,
+            revision: 7,
             generation_floor: 2,
             create_time: now,
             update_time: now,
@@ -138,25 +144,29 @@ mod tests {
     #[test]
     fn the_gate_opens_only_when_everything_is_as_it_was() {
         let outdated = Err(Barred::Refused(Refusal::Outdated));
-        let active = OrganizationState::Active;
+        let active = Branch::Active;
         let floors =
             Floors { generation: 2, policy: PolicyVersion(BTreeMap::from([("company".to_owned(), 5)])) };
         let external = User { auth_source: AuthSource::External, ..user() };
         let disabled = User { state: UserState::Inactive, ..user() };
         let suspended = Err(Barred::Refused(Refusal::OrganizationNotActive));
-        for (name, user, state, basis, version, expected) in [
+        for (name, user, branch, basis, version, expected) in [
             ("as it was", user(), active, basis(2, 5), 7, Ok(())),
             ("newer than the floors", user(), active, basis(3, 6), 7, Ok(())),
             ("generation", user(), active, basis(1, 5), 7, outdated),
             ("policy", user(), active, basis(2, 4), 7, Err(Barred::PolicyOutdated)),
             ("user changed", user(), active, basis(2, 5), 6, outdated),
-            ("suspended", user(), OrganizationState::Inactive, basis(2, 5), 7, suspended),
-            ("deleted", user(), OrganizationState::Deleted, basis(2, 5), 7, suspended),
-            ("external", external, active, basis(2, 5), 7, Err(Barred::Refused(Refusal::NotLocal))),
+            ("suspended", user(), Branch::Inactive, basis(2, 5), 7, suspended),
+            ("not known", user(), Branch::Unknown, basis(2, 5), 7, suspended),
+            ("external", external.clone(), active, basis(2, 5), 7, Err(Barred::Refused(Refusal::NotLocal))),
             ("disabled", disabled, active, basis(2, 5), 7, Err(Barred::Refused(Refusal::UserNotActive))),
         ] {
-            let presence = Presence { user: &user, organization_state: state, floors: &floors };
-            assert_eq!(admit(&presence, &basis, version), expected, "{name}");
+            let presence = Presence { user: &user, branch, floors: &floors };
+            assert_eq!(admit(&presence, &basis, version, AuthSource::Local), expected, "{name}");
+        }
+        for (user, expected) in [(external, Ok(())), (user(), outdated)] {
+            let presence = Presence { user: &user, branch: active, floors: &floors };
+            assert_eq!(admit(&presence, &basis(2, 5), 7, AuthSource::External), expected);
         }
     }
 
@@ -165,8 +175,7 @@ mod tests {
         let user = user();
         let now = user.create_time;
         let floors = Floors::default();
-        let presence =
-            Presence { user: &user, organization_state: OrganizationState::Active, floors: &floors };
+        let presence = Presence { user: &user, branch: Branch::Active, floors: &floors };
         let sign_in = SignIn {
             organization_id: user.organization_id,
             id: SignInId::generate(),

@@ -1,11 +1,10 @@
 //! Whether a session may be refreshed.
 
-use wire::OrganizationState;
-
 use super::Timestamp;
 use super::evaluation::{Demand, Evaluation};
 use super::floors::Floors;
 use super::gate::{self, Barred, Presence};
+use super::organization::Branch;
 use super::session::{EndCause, Session, TokenState};
 use super::sign_in::Refusal;
 use super::user::User;
@@ -32,8 +31,8 @@ pub struct Situation<'a> {
     pub token: TokenState,
     /// The user.
     pub user: &'a User,
-    /// Whether the organisation may be used.
-    pub organization_state: OrganizationState,
+    /// Whether the organisation and everything above it may be used.
+    pub branch: Branch,
     /// The floors of this user.
     pub floors: &'a Floors,
     /// The time.
@@ -53,7 +52,12 @@ pub fn at_first_sight(situation: &Situation<'_>) -> Option<Decision> {
     if !situation.session.is_live(situation.now) {
         return Some(Decision::Refuse);
     }
-    if gate::standing(situation.user, situation.organization_state).is_err() {
+    // Before states: whoever was disabled and enabled again has to sign in again.
+    if situation.session.user_version != situation.user.version {
+        return Some(Decision::End(EndCause::UserChanged));
+    }
+    let source = situation.session.methods.auth_source();
+    if gate::standing(situation.user, situation.branch, source).is_err() {
         return Some(Decision::Refuse);
     }
     None
@@ -72,15 +76,12 @@ pub fn decide(situation: &Situation<'_>, evaluation: &Evaluation) -> Decision {
     if demanded && !situation.session.methods.has_mfa() {
         return Decision::End(EndCause::MfaRequired);
     }
-    let presence = Presence {
-        user: situation.user,
-        organization_state: situation.organization_state,
-        floors: situation.floors,
-    };
-    match gate::admit(&presence, &evaluation.basis(), situation.session.user_version) {
+    let presence = Presence { user: situation.user, branch: situation.branch, floors: situation.floors };
+    let session = situation.session;
+    match gate::admit(&presence, &evaluation.basis(), session.user_version, session.methods.auth_source()) {
         Ok(()) => Decision::Rotate,
         Err(Barred::PolicyOutdated) => Decision::AskAgain,
-        // The user's version or generation moved on.
+        // The user's generation moved on.
         Err(Barred::Refused(Refusal::Outdated)) => Decision::End(EndCause::FactorChanged),
         Err(Barred::Refused(_)) => Decision::Refuse,
     }
@@ -96,6 +97,7 @@ mod tests {
     use wire::{PolicyVersion, UserState};
 
     use super::super::evaluation::Basis;
+    use super::super::external::ExternalMethods;
     use super::super::session::{Lifetimes, Methods};
     use super::*;
 
@@ -112,6 +114,7 @@ mod tests {
             auth_source: AuthSource::Local,
             state: UserState::Active,
             version: 1,
+            revision: 1,
             generation_floor: 0,
             create_time: NOW,
             update_time: NOW,
@@ -152,7 +155,7 @@ mod tests {
             session,
             token,
             user: &user,
-            organization_state: OrganizationState::Active,
+            branch: Branch::Active,
             floors: &Floors::default(),
             now,
         };
@@ -171,7 +174,7 @@ mod tests {
             (Methods::PasswordAndCode, Demand::Verify, true, Decision::Rotate),
         ] {
             let evaluation = evaluation(demand, enforced, 1);
-            let decision = decided(&session(methods), current, &evaluation, NOW);
+            let decision = decided(&session(methods.clone()), current, &evaluation, NOW);
             assert_eq!(decision, expected, "{methods:?} {demand:?} {enforced}");
         }
     }
@@ -197,6 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_session_lives_only_with_the_user_it_was_opened_for() {
+        let nothing = evaluation(Demand::None, false, 1);
+        let external = Methods::External(ExternalMethods::default());
+        let of_another_version = Session { user_version: 2, ..session(Methods::Password) };
+        for (session, expected) in [
+            (session(Methods::Password), Decision::Rotate),
+            (session(external), Decision::Refuse),
+            (of_another_version, Decision::End(EndCause::UserChanged)),
+        ] {
+            assert_eq!(decided(&session, TokenState::Current, &nothing, NOW), expected, "{session:?}");
+        }
+    }
+
+    #[test]
     fn policy_below_its_floor_is_asked_again() {
         let user = user();
         let session = session(Methods::PasswordAndCode);
@@ -205,7 +222,7 @@ mod tests {
             session: &session,
             token: TokenState::Current,
             user: &user,
-            organization_state: OrganizationState::Active,
+            branch: Branch::Active,
             floors: &floors,
             now: NOW,
         };

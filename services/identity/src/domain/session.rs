@@ -3,10 +3,11 @@
 use std::fmt;
 
 use time::Duration;
-use types::{OrganizationId, SessionId, UserId};
+use types::{AuthSource, OrganizationId, SessionId, UserId};
 
 use super::Timestamp;
 use super::evaluation::{Basis, VerifiedCode};
+use super::external::ExternalMethods;
 
 /// How long sessions and access tokens live.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,35 +35,56 @@ impl Default for Lifetimes {
 }
 
 /// How somebody was authenticated (RFC 8176).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Methods {
     /// By the password alone.
     Password,
     /// By password and one-time code.
     PasswordAndCode,
+    /// By an external identity provider, in its own words.
+    External(ExternalMethods),
 }
 
 impl Methods {
     /// The values of the claim `amr`.
     #[must_use]
-    pub fn amr(self) -> Vec<String> {
+    pub fn amr(&self) -> Vec<String> {
         let words: &[&str] = match self {
             Self::Password => &["pwd"],
             Self::PasswordAndCode => &["pwd", "otp", "mfa"],
+            Self::External(methods) => return methods.values().to_vec(),
         };
         words.iter().map(|word| (*word).to_owned()).collect()
     }
 
     /// Whether a second factor was among them.
     #[must_use]
-    pub fn has_mfa(self) -> bool {
-        self == Self::PasswordAndCode
+    pub fn has_mfa(&self) -> bool {
+        match self {
+            Self::Password => false,
+            Self::PasswordAndCode => true,
+            Self::External(methods) => methods.has_mfa(),
+        }
     }
 
-    /// Reads the values back.
+    /// Who authenticated: a session lives only while its user is of this source.
     #[must_use]
-    pub fn from_amr(amr: &[String]) -> Option<Self> {
-        [Self::Password, Self::PasswordAndCode].into_iter().find(|methods| methods.amr() == amr)
+    pub const fn auth_source(&self) -> AuthSource {
+        match self {
+            Self::Password | Self::PasswordAndCode => AuthSource::Local,
+            Self::External(_) => AuthSource::External,
+        }
+    }
+
+    /// Reads source and values back.
+    #[must_use]
+    pub fn read(source: AuthSource, amr: &[String]) -> Option<Self> {
+        match source {
+            AuthSource::Local => {
+                [Self::Password, Self::PasswordAndCode].into_iter().find(|methods| methods.amr() == amr)
+            }
+            AuthSource::External => ExternalMethods::parse(amr).ok().map(Self::External),
+        }
     }
 }
 
@@ -77,12 +99,22 @@ pub enum EndCause {
     FactorChanged,
     /// Policy demands MFA, and the session lacks it.
     MfaRequired,
+    /// The user was disabled or deleted, or changed role, password or authentication source.
+    UserChanged,
+    /// The organisation, or one above it, was suspended, moved or deleted.
+    OrganizationChanged,
 }
 
 impl EndCause {
     /// Every cause.
-    pub const ALL: [Self; 4] =
-        [Self::Revoked, Self::RefreshTokenReused, Self::FactorChanged, Self::MfaRequired];
+    pub const ALL: [Self; 6] = [
+        Self::Revoked,
+        Self::RefreshTokenReused,
+        Self::FactorChanged,
+        Self::MfaRequired,
+        Self::UserChanged,
+        Self::OrganizationChanged,
+    ];
 
     /// The form in the database.
     #[must_use]
@@ -92,6 +124,8 @@ impl EndCause {
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::FactorChanged => "factor_changed",
             Self::MfaRequired => "mfa_required",
+            Self::UserChanged => "user_changed",
+            Self::OrganizationChanged => "organization_changed",
         }
     }
 }
@@ -217,9 +251,11 @@ mod tests {
 
     #[test]
     fn methods_and_causes_read_back() {
-        for methods in [Methods::Password, Methods::PasswordAndCode] {
-            assert_eq!(Methods::from_amr(&methods.amr()), Some(methods));
+        // What a provider says in our own words is still what a provider says.
+        let external = ExternalMethods::parse(&Methods::PasswordAndCode.amr()).unwrap();
+        for methods in [Methods::Password, Methods::PasswordAndCode, Methods::External(external)] {
+            assert_eq!(Methods::read(methods.auth_source(), &methods.amr()), Some(methods));
         }
-        assert_eq!(Methods::from_amr(&["otp".to_owned()]), None);
+        assert_eq!(Methods::read(AuthSource::Local, &["otp".to_owned()]), None);
     }
 }

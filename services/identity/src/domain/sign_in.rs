@@ -50,6 +50,8 @@ impl NextStep {
 pub enum Step {
     /// The password step.
     Password,
+    /// The assertion of an identity provider, which is the only step of an external user's sign-in.
+    External,
     /// A later one.
     Next(NextStep),
 }
@@ -60,6 +62,7 @@ impl Step {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
+            Self::External => "external",
             Self::Next(step) => step.as_str(),
         }
     }
@@ -68,13 +71,13 @@ impl Step {
 /// Why a sign-in was refused: for the log alone. The caller never learns it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
-    /// No user has this login.
+    /// No user has this login, or this subject at the identity provider.
     LoginUnknown,
     /// The password is another.
     PasswordWrong,
     /// The user is disabled or deleted.
     UserNotActive,
-    /// The organisation is suspended or deleted.
+    /// The organisation, or one above it, is suspended or deleted.
     OrganizationNotActive,
     /// An external identity provider checks this user's password.
     NotLocal,

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use types::{AuthSource, DisplayName, Login, OrganizationId, OrganizationPath, Role, UserId};
+use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, OrganizationPath, Role, UserId};
 use wire::{UserFacts, UserState};
 
 use super::Timestamp;
+use super::external::ExternalSubject;
 use super::password::StoredHash;
 
 /// The text is no mail address.
@@ -71,8 +72,11 @@ pub struct User {
     pub auth_source: AuthSource,
     /// Whether the user may sign in.
     pub state: UserState,
-    /// Rises with every change of role, password, state or authentication source.
+    /// Rises with every change of role, password, state or authentication source: sessions and sign-ins of an earlier
+    /// version are dead.
     pub version: i64,
+    /// Rises with every change, also of what no session depends on.
+    pub revision: i64,
     /// The generation of the second factor below which no sign-in finishes and no session lives on.
     pub generation_floor: i64,
     /// When the user was created.
@@ -81,16 +85,27 @@ pub struct User {
     pub update_time: Timestamp,
 }
 
-/// A user together with what only the password step needs.
+/// A user together with what nobody outside needs to see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserWithHash {
+pub struct UserRecord {
     /// The user.
     pub user: User,
-    /// The password's hash; external users have none.
+    /// The password's hash; external and invited users have none.
     pub password_hash: Option<StoredHash>,
+    /// Who an external user is at the identity provider.
+    pub external_subject: Option<ExternalSubject>,
+    /// The event of the last change of role, state or authentication source.
+    pub authority_event: Option<EventId>,
 }
 
 impl User {
+    /// The mark by which a caller says which state of the user it has seen. Callers compare it and send it back; its text
+    /// may change with any release.
+    #[must_use]
+    pub fn etag(&self) -> String {
+        format!("v{}", self.revision)
+    }
+
     /// What the other services are told about this user. `path` is the path of the user's organisation.
     #[must_use]
     pub fn facts(&self, path: &OrganizationPath) -> UserFacts {

@@ -25,7 +25,12 @@ impl Identity {
         standing.session.is_live(self.clock.now())
             && standing.session.basis.generation >= standing.user.generation_floor
             && standing.session.user_version == standing.user.version
-            && gate::usable(&standing.user, standing.organization.state).is_ok()
+            && gate::standing(
+                &standing.user,
+                standing.organization.branch,
+                standing.session.methods.auth_source(),
+            )
+            .is_ok()
     }
 }
 

@@ -4,7 +4,7 @@ use clock::Timestamp;
 use fault::{Outcome, Reason};
 use keyring::digest::token_hash;
 use store::{Recorded, Unit};
-use types::{OrganizationPath, SignInId, Token};
+use types::{AuthSource, OrganizationPath, SignInId, Token};
 
 use super::lock_user::lock_user;
 use super::{Identity, Origin, no_randomness};
@@ -70,9 +70,9 @@ async fn begin(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<bool>> {
     let sign_in = &drawn.sign_in;
     let locked = lock_user(unit, &drawn.path, sign_in.user_id).await?;
     let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
-    let (user, path) = (&locked.user, &drawn.path);
+    let (user, path) = (locked.user(), &drawn.path);
     let act = drawn.origin.anonymous(drawn.now);
-    match gate::admit(&locked.presence(), &sign_in.basis, sign_in.user_version) {
+    match gate::admit(&locked.presence(), &sign_in.basis, sign_in.user_version, AuthSource::Local) {
         Ok(()) => {}
         Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
         Err(Barred::Refused(refusal)) => {

@@ -8,7 +8,7 @@ use wire::OrganizationFacts;
 
 use super::create_user::{NewUser, check_login_and_password, first_version, taken};
 use super::{Identity, Origin};
-use crate::domain::user::{Email, User, UserWithHash};
+use crate::domain::user::{Email, User, UserRecord};
 use crate::peers::mfa::EnrollmentTicket;
 use crate::store::{events, organizations, users};
 
@@ -39,7 +39,7 @@ pub struct Bootstrapped {
 }
 
 struct Creation {
-    user: UserWithHash,
+    user: UserRecord,
     organization: OrganizationFacts,
     origin: Origin,
     now: Timestamp,
@@ -98,7 +98,7 @@ impl Identity {
     ) -> Outcome<User> {
         let now = self.clock.now();
         let password_hash = Some(self.passwords.hash(password).await?);
-        let user = UserWithHash { user: first_version(new, now), password_hash };
+        let user = first_version(new, password_hash, now);
         let creation = Creation { user, organization, origin, now };
         self.store.unit("bootstrap", creation, |unit, creation| Box::pin(create(unit, creation))).await
     }
@@ -113,6 +113,8 @@ fn administrator(command: Bootstrap) -> NewUser {
         role: Role::ProviderAdmin,
         auth_source: AuthSource::Local,
         password: Some(command.password),
+        invite: false,
+        external_subject: None,
         enforce_mfa: false,
     }
 }

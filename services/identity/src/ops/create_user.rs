@@ -4,16 +4,21 @@ use access::{SignedIn, within_reach};
 use clock::Timestamp;
 use eventlog::request_record::{self, Key};
 use fault::{Fault, Outcome, Reason};
+use keyring::digest::token_hash;
 use store::{Recorded, StoreError, Unit};
 use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, Password, Role, UserId};
 use wire::{OrganizationFacts, OrganizationState, UserState};
 
+use super::administer::denied;
+use super::issue_invitation::Invitation;
 use super::{Identity, Origin};
-use crate::domain::authority::{self, Denied};
-use crate::domain::password;
-use crate::domain::user::{Email, User, UserWithHash};
+use crate::domain::authority;
+use crate::domain::external::ExternalSubject;
+use crate::domain::organization::Branch;
+use crate::domain::password::{self, StoredHash};
+use crate::domain::user::{Email, User, UserRecord};
 use crate::store::answers::{self, UserCreated};
-use crate::store::{events, organizations, reason_of, users};
+use crate::store::{events, invitations, organizations, reason_of, users};
 
 /// A user to be.
 #[derive(Debug, Clone)]
@@ -30,8 +35,12 @@ pub struct NewUser {
     pub role: Role,
     /// Who checks the password.
     pub auth_source: AuthSource,
-    /// For local users.
+    /// For local users; none for those who are invited to set their own.
     pub password: Option<Password>,
+    /// Whether a local user without a password is invited to set one.
+    pub invite: bool,
+    /// For external users: who they are at the identity provider.
+    pub external_subject: Option<ExternalSubject>,
     /// Whether MFA is enforced for this user from the start.
     pub enforce_mfa: bool,
 }
@@ -51,7 +60,8 @@ pub struct CreateUser {
 
 struct Creation {
     caller: SignedIn,
-    user: UserWithHash,
+    user: UserRecord,
+    invitation: Option<Invitation>,
     enforce_mfa: bool,
     organization: OrganizationFacts,
     key: Option<Key>,
@@ -64,21 +74,29 @@ impl Identity {
     ///
     /// # Errors
     /// INVALID_ARGUMENT, NOT_FOUND, ROLE_NOT_ALLOWED, TARGET_OUTRANKS_ACTOR, ORGANIZATION_NOT_ACTIVE, REALM_NOT_OWNED,
-    /// PASSWORD_NOT_ACCEPTABLE, USER_NOT_LOCAL, LOGIN_TAKEN, REQUEST_ID_REUSED, OVERLOADED; NOT_YET_IN_FORCE: the user
-    /// exists, a retry waits again.
+    /// PASSWORD_NOT_ACCEPTABLE, USER_NOT_LOCAL, LOGIN_TAKEN, EXTERNAL_SUBJECT_TAKEN, CLOCK_NOT_TRUSTED, REQUEST_ID_REUSED,
+    /// OVERLOADED; NOT_YET_IN_FORCE: the user exists, a retry waits again.
     pub async fn create_user(&self, command: CreateUser) -> Outcome<UserCreated> {
         let CreateUser { caller, new, key, origin } = command;
         let organization = self.tenant.resolve_organization(new.organization_id).await?;
         within_reach(&caller, &organization.path)?;
         check(&caller, &new, &organization)?;
+        // A company may be active below a suspended reseller; what the copy does not know, the next sign-in finds out.
+        if organizations::branch(&self.store, &organization.path).await? == Branch::Inactive {
+            return Err(Reason::OrganizationNotActive.into());
+        }
+        if new.enforce_mfa {
+            self.clock_guard.trusted()?;
+        }
         let now = self.clock.now();
         let password_hash = match new.password.clone() {
             Some(password) => Some(self.passwords.hash(password).await?),
             None => None,
         };
         let enforce_mfa = new.enforce_mfa;
-        let user = UserWithHash { user: first_version(new, now), password_hash };
-        let creation = Creation { caller, user, enforce_mfa, organization, key, origin, now };
+        let invitation = if new.invite { Some(Invitation::generate(now)?) } else { None };
+        let user = first_version(new, password_hash, now);
+        let creation = Creation { caller, user, invitation, enforce_mfa, organization, key, origin, now };
         let outcome =
             self.store.unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation))).await;
         let (event_id, answer) = request_record::answer(outcome)?;
@@ -94,10 +112,7 @@ fn check(caller: &SignedIn, new: &NewUser, organization: &OrganizationFacts) -> 
     if !authority::belongs(new.role, organization.kind()) {
         return Err(Fault::field("role", "does not belong into an organisation of this kind"));
     }
-    authority::may_create(caller.role, new.role).map_err(|denied| match denied {
-        Denied::Role => Reason::RoleNotAllowed,
-        Denied::Outranks => Reason::TargetOutranksActor,
-    })?;
+    authority::may_administer(caller.role, new.role).map_err(denied)?;
     if organization.state != OrganizationState::Active {
         return Err(Reason::OrganizationNotActive.into());
     }
@@ -106,27 +121,57 @@ fn check(caller: &SignedIn, new: &NewUser, organization: &OrganizationFacts) -> 
 
 /// Realm, password and what goes with the authentication source.
 pub(super) fn check_login_and_password(new: &NewUser, organization: &OrganizationFacts) -> Outcome<()> {
-    if !organization.realms.contains(new.login.realm()) {
+    // Logins of deleted users belong to nobody, even where somebody owns their realm.
+    if new.login.is_nobodys() || !organization.realms.contains(new.login.realm()) {
         return Err(Reason::RealmNotOwned.into());
     }
-    match (new.auth_source, &new.password) {
-        (AuthSource::Local, Some(password)) => {
-            password::check(password, &new.login).map_err(|unacceptable| {
-                Fault::new(Reason::PasswordNotAcceptable).with_field("password", unacceptable.to_string())
-            })
-        }
-        (AuthSource::Local, None) => Err(Fault::field("password", "is required for a local user")),
-        (AuthSource::External, Some(_)) => {
-            Err(Fault::field("password", "must be empty for an external user"))
-        }
-        (AuthSource::External, None) if new.enforce_mfa => Err(Reason::UserNotLocal.into()),
-        (AuthSource::External, None) => Ok(()),
+    match new.auth_source {
+        AuthSource::Local => check_local(new),
+        AuthSource::External => check_external(new),
     }
 }
 
+fn check_local(new: &NewUser) -> Outcome<()> {
+    if new.external_subject.is_some() {
+        return Err(Fault::field("external_subject", "must be empty for a local user"));
+    }
+    match &new.password {
+        Some(_) if new.invite => Err(Fault::field("invite", "is for users without a password")),
+        Some(password) => check_password(password, &new.login),
+        None if new.invite => Ok(()),
+        None => Err(Fault::field("password", "is required for a local user who is not invited")),
+    }
+}
+
+fn check_external(new: &NewUser) -> Outcome<()> {
+    if new.enforce_mfa {
+        return Err(Reason::UserNotLocal.into());
+    }
+    if new.password.is_some() {
+        return Err(Fault::field("password", "must be empty for an external user"));
+    }
+    if new.invite {
+        return Err(Fault::field("invite", "is for local users"));
+    }
+    if new.external_subject.is_none() {
+        return Err(Fault::field("external_subject", "is required for an external user"));
+    }
+    Ok(())
+}
+
+/// Whether a password is accepted for a login.
+///
+/// # Errors
+/// PASSWORD_NOT_ACCEPTABLE.
+pub(super) fn check_password(password: &Password, login: &Login) -> Outcome<()> {
+    password::check(password, login).map_err(|unacceptable| {
+        Fault::new(Reason::PasswordNotAcceptable).with_field("password", unacceptable.to_string())
+    })
+}
+
 /// The user as it is stored first. Draws the id.
-pub(super) fn first_version(new: NewUser, now: Timestamp) -> User {
-    User {
+pub(super) fn first_version(new: NewUser, password_hash: Option<StoredHash>, now: Timestamp) -> UserRecord {
+    let user = User {
         organization_id: new.organization_id,
         id: UserId::generate(),
         login: new.login,
@@ -136,10 +181,12 @@ pub(super) fn first_version(new: NewUser, now: Timestamp) -> User {
         auth_source: new.auth_source,
         state: UserState::Active,
         version: 1,
+        revision: 1,
         generation_floor: 0,
         create_time: now,
         update_time: now,
-    }
+    };
+    UserRecord { user, password_hash, external_subject: new.external_subject, authority_event: None }
 }
 
 async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<(EventId, UserCreated)>> {
@@ -150,9 +197,16 @@ async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<(E
     let act = creation.origin.by_user(&creation.caller, creation.now);
     let facts = creation.user.user.facts(&creation.organization.path);
     let draft = events::user_created(&act, &facts, creation.enforce_mfa);
-    let (event_id, answer) = (draft.event_id(), answers::user_created(&creation.user.user));
+    let (event_id, mut answer) = (draft.event_id(), answers::user_created(&creation.user.user));
     let receipt = unit.record(draft);
     request_record::insert(unit, key, event_id, &answer, creation.now).await?;
+    if let Some(Invitation { token, expire_time }) = &creation.invitation {
+        let user = &creation.user.user;
+        invitations::put(unit, user, token_hash(token), creation.now, *expire_time).await?;
+        let _ = unit.record(events::invitation_issued(&act, &facts.path, user.id, *expire_time));
+        // Only in this answer: what is kept for a retry does not hold it.
+        answer = answers::with_invitation(answer, token, *expire_time);
+    }
     Ok(receipt.with((event_id, answer)))
 }
 

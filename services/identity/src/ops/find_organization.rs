@@ -1,30 +1,53 @@
-//! Finding an organisation in the copy; a miss is filled by asking tenant.
+//! Finding an organisation in the copy, with everything above it; what the copy lacks is asked of tenant.
 
-use fault::{Outcome, Reason};
+use fault::{Fault, Outcome, Reason};
 use types::OrganizationId;
 use wire::OrganizationFacts;
 
 use super::Identity;
+use crate::domain::organization::{Branch, Organization};
 use crate::store::organizations;
 
 impl Identity {
-    /// Asks tenant for an organisation and adds it to the copy. For an organisation that users refer to: that tenant does
-    /// not know it is a failure, not a finding.
+    /// An organisation as it was found, or as tenant says where the copy lacks it or one above it. For an organisation that
+    /// users refer to: that tenant does not know it is a failure, not a finding.
     ///
     /// # Errors
     /// DEPENDENCY_UNAVAILABLE.
-    pub(super) async fn fill_organization(&self, id: OrganizationId) -> Outcome<OrganizationFacts> {
-        let facts = self
-            .tenant
-            .resolve_organization(id)
-            .await
-            .map_err(|fault| fault::Fault::new(Reason::DependencyUnavailable).with_cause(fault))?;
-        let copy = facts.clone();
+    pub(super) async fn complete_organization(
+        &self,
+        found: Option<Organization>,
+        id: OrganizationId,
+    ) -> Outcome<Organization> {
+        if let Some(found) = found.filter(|found| found.branch != Branch::Unknown) {
+            return Ok(found);
+        }
+        let facts = self.ask_tenant(id).await?;
+        let mut asked = Vec::new();
+        for above in organizations::missing(&self.store, &facts.path).await? {
+            if above != id {
+                asked.push(self.ask_tenant(above).await?);
+            }
+        }
+        asked.push(facts);
         self.store
-            .bookkeeping("fill_organization", copy, |unit, facts| {
-                Box::pin(async move { Ok(organizations::project(unit, facts).await.map(drop)?) })
+            .bookkeeping("complete_organization", asked, |unit, asked| {
+                Box::pin(async move {
+                    for facts in asked {
+                        organizations::project(unit, facts).await?;
+                    }
+                    Ok(())
+                })
             })
             .await?;
-        Ok(facts)
+        let found = organizations::find(&self.store, id).await?;
+        found.filter(|found| found.branch != Branch::Unknown).ok_or_else(|| {
+            Fault::new(Reason::DependencyUnavailable).with_cause("the copy of the tree cannot be completed")
+        })
+    }
+
+    async fn ask_tenant(&self, id: OrganizationId) -> Outcome<OrganizationFacts> {
+        let asked = self.tenant.resolve_organization(id).await;
+        asked.map_err(|fault| Fault::new(Reason::DependencyUnavailable).with_cause(fault))
     }
 }

@@ -3,6 +3,7 @@
 use access::{SignedIn, within_reach};
 use fault::{Outcome, Reason};
 use types::UserId;
+use wire::UserState;
 
 use super::Identity;
 use crate::domain::authority;
@@ -15,7 +16,9 @@ impl Identity {
     /// # Errors
     /// NOT_FOUND, for foreign users as for none; DEPENDENCY_UNAVAILABLE.
     pub async fn get_user(&self, caller: &SignedIn, id: UserId) -> Outcome<User> {
-        let found = users::find(&self.store, id).await?.map(|(user, _)| user);
+        let found = users::find(&self.store, id).await?.map(|(found, _)| found.user);
+        // Who is deleted is nobody.
+        let found = found.filter(|user| user.state != UserState::Deleted);
         match found {
             Some(user) if user.id == caller.user_id => Ok(user),
             _ if !authority::reads_others(caller.role) => Err(Reason::NotFound.into()),

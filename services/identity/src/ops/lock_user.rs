@@ -2,24 +2,29 @@
 
 use store::{StoreError, Unit};
 use types::{OrganizationPath, UserId};
-use wire::OrganizationFacts;
 
 use crate::domain::floors::{self, Floors};
 use crate::domain::gate::Presence;
-use crate::domain::user::User;
+use crate::domain::organization::Organization;
+use crate::domain::user::{User, UserRecord};
 use crate::store::{self as rows, users};
 
 /// A user as they are until the unit ends.
 pub(super) struct Locked {
-    pub(super) user: User,
-    pub(super) organization: OrganizationFacts,
+    pub(super) record: UserRecord,
+    pub(super) organization: Organization,
     pub(super) floors: Floors,
 }
 
 impl Locked {
     /// What the gate looks at.
     pub(super) fn presence(&self) -> Presence<'_> {
-        Presence { user: &self.user, organization_state: self.organization.state, floors: &self.floors }
+        Presence { user: self.user(), branch: self.organization.branch, floors: &self.floors }
+    }
+
+    /// The user.
+    pub(super) fn user(&self) -> &User {
+        &self.record.user
     }
 }
 
@@ -29,14 +34,15 @@ pub(super) async fn lock_user(
     path: &OrganizationPath,
     user: UserId,
 ) -> Result<Option<Locked>, StoreError> {
-    let Some(users::Locked { user, organization }) = users::lock(unit, path.organization_id(), user).await?
+    let Some(users::Locked { user: record, organization }) =
+        users::lock(unit, path.organization_id(), user).await?
     else {
         return Ok(None);
     };
     if organization.path != *path {
         return Ok(None);
     }
-    let policy = rows::floors::hold(unit, &floors::targets(path, user.user.id)).await?;
-    let floors = Floors { generation: user.user.generation_floor, policy };
-    Ok(Some(Locked { user: user.user, organization, floors }))
+    let (policy, branch) = rows::floors::hold(unit, &floors::targets(path, user), path).await?;
+    let floors = Floors { generation: record.user.generation_floor, policy };
+    Ok(Some(Locked { record, organization: Organization { branch, ..organization }, floors }))
 }

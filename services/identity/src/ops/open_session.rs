@@ -11,7 +11,7 @@ use super::{AccessToken, Identity, Origin, no_randomness, signed_in};
 use crate::domain::evaluation::Passage;
 use crate::domain::gate::{self, Barred};
 use crate::domain::password::StoredHash;
-use crate::domain::session::{Lifetimes, Methods, Session};
+use crate::domain::session::{Lifetimes, Session};
 use crate::domain::sign_in::{Refusal, SignIn, SignInState, Step};
 use crate::store::sessions::Standing;
 use crate::store::{events, sessions, sign_ins, users};
@@ -33,6 +33,8 @@ pub(super) enum Source {
     Password { sign_in_id: SignInId, user_version: i64, upgrade: Option<(StoredHash, StoredHash)> },
     /// A sign-in whose last step was just done.
     SignIn(SignInId),
+    /// The assertion of an identity provider.
+    Assertion { sign_in_id: SignInId, user_version: i64 },
 }
 
 /// Everything a session is opened with, drawn before the unit.
@@ -86,11 +88,14 @@ async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Option<Sta
     let (presence, basis) = (locked.presence(), opening.passage.basis());
     let admitted = match (&opening.source, &sign_in) {
         (_, Some(sign_in)) => gate::admit_sign_in(&presence, sign_in, basis, drawn.now),
-        (Source::Password { user_version, .. }, None) => match gate::admit(&presence, basis, *user_version) {
-            Ok(()) => Ok(()),
-            Err(Barred::Refused(refusal)) => Err(refusal),
-            Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
-        },
+        (Source::Password { user_version, .. } | Source::Assertion { user_version, .. }, None) => {
+            let source = opening.passage.methods().auth_source();
+            match gate::admit(&presence, basis, *user_version, source) {
+                Ok(()) => Ok(()),
+                Err(Barred::Refused(refusal)) => Err(refusal),
+                Err(Barred::PolicyOutdated) => return Err(Reason::GenerationOutdated.into()),
+            }
+        }
         (Source::SignIn(_), None) => Err(Refusal::Outdated),
     };
     match admitted {
@@ -101,7 +106,7 @@ async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<Option<Sta
 
 async fn lock_sign_in(unit: &Unit<'_>, opening: &Opening) -> Result<Option<SignIn>, StoreError> {
     match &opening.source {
-        Source::Password { .. } => Ok(None),
+        Source::Password { .. } | Source::Assertion { .. } => Ok(None),
         Source::SignIn(id) => {
             let sign_in = sign_ins::lock(unit, opening.path.organization_id(), *id).await?;
             Ok(sign_in.filter(|sign_in| sign_in.user_id == opening.user_id))
@@ -115,19 +120,21 @@ async fn enter(
     locked: Locked,
     sign_in: Option<SignIn>,
 ) -> Outcome<Recorded<Option<Standing>>> {
-    let Locked { user, organization, floors: _ } = locked;
+    let Locked { record, organization, floors: _ } = locked;
+    let user = record.user;
     let (opening, now) = (&drawn.opening, drawn.now);
     let expire_time = now + drawn.lifetimes.absolute;
-    let mfa_time = opening.passage.mfa_time();
+    let passage = &opening.passage;
+    let auth_time = passage.auth_time().or_else(|| sign_in.as_ref().map(|sign_in| sign_in.create_time));
     let session = Session {
         organization_id: user.organization_id,
         id: drawn.session_id,
         user_id: user.id,
         create_time: now,
-        auth_time: sign_in.as_ref().map_or(now, |sign_in| sign_in.create_time),
-        methods: if mfa_time.is_some() { Methods::PasswordAndCode } else { Methods::Password },
-        mfa_time,
-        basis: opening.passage.basis().clone(),
+        auth_time: auth_time.unwrap_or(now),
+        methods: passage.methods().clone(),
+        mfa_time: passage.mfa_time(),
+        basis: passage.basis().clone(),
         user_version: user.version,
         idle_expire_time: (now + drawn.lifetimes.idle).min(expire_time),
         expire_time,
@@ -148,6 +155,7 @@ async fn enter(
             }
             *sign_in_id
         }
+        (Source::Assertion { sign_in_id, .. }, _) => *sign_in_id,
     };
     let actor = signed_in(&user, &organization.path, &session);
     let act = opening.origin.by_user(&actor, now);
@@ -162,6 +170,7 @@ async fn refuse(
     refusal: Refusal,
 ) -> Outcome<Recorded<Option<Standing>>> {
     let step = match sign_in {
+        None if matches!(drawn.opening.source, Source::Assertion { .. }) => Step::External,
         Some(sign_in) => {
             if sign_in.state == SignInState::Open {
                 sign_ins::update(unit, sign_in, SignInState::Dead, sign_in.wrong_codes).await?;

@@ -118,7 +118,11 @@ async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Optio
             let act = match cause {
                 // Whoever shows a spent token is not known to be the user.
                 EndCause::RefreshTokenReused => exchange.origin.anonymous(exchange.now),
-                EndCause::Revoked | EndCause::FactorChanged | EndCause::MfaRequired => act,
+                EndCause::Revoked
+                | EndCause::FactorChanged
+                | EndCause::MfaRequired
+                | EndCause::UserChanged
+                | EndCause::OrganizationChanged => act,
             };
             sessions::end(unit, &standing.session, cause).await?;
             let draft = events::session_ended(&act, &path, standing.session.id, cause);
@@ -133,8 +137,9 @@ async fn run(unit: &mut Unit<'_>, exchange: &Exchange) -> Outcome<Recorded<Optio
 async fn lock(unit: &Unit<'_>, exchange: &Exchange) -> Outcome<(Standing, TokenState, Floors)> {
     let Standing { session, user, organization } = &exchange.standing;
     let gone = || Fault::new(Reason::RefreshRefused);
-    let Locked { user, organization, floors } =
+    let Locked { record, organization, floors } =
         lock_user(unit, &organization.path, user.id).await?.ok_or_else(gone)?;
+    let user = record.user;
     let session = sessions::lock(unit, user.organization_id, session.id).await?.ok_or_else(gone)?;
     let token = sessions::lock_token(unit, exchange.spent).await?.ok_or_else(gone)?;
     Ok((Standing { session, user, organization }, token, floors))
@@ -150,7 +155,7 @@ fn situation<'a>(
         session: &standing.session,
         token,
         user: &standing.user,
-        organization_state: standing.organization.state,
+        branch: standing.organization.branch,
         floors,
         now,
     }

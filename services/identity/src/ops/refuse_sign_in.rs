@@ -10,11 +10,12 @@ use super::{Identity, Origin};
 use crate::domain::sign_in::{Refusal, SignIn, SignInState, Step};
 use crate::store::{events, sign_ins};
 
-/// A refusal at the password step.
-struct AtPassword {
+/// A refusal at the first step, before there is a sign-in.
+struct AtOnce {
     act: Act,
     path: OrganizationPath,
     user: Option<UserId>,
+    step: Step,
     refusal: Refusal,
 }
 
@@ -39,23 +40,24 @@ pub(super) enum Cost {
 }
 
 impl Identity {
-    /// Records a refusal at the password step; the fault to answer. Without any organisation yet there is nowhere to
+    /// Records a refusal at the first step; the fault to answer. Without any organisation yet there is nowhere to
     /// record it: then only the service's own log says so.
-    pub(super) async fn refuse_password(
+    pub(super) async fn refuse_at_once(
         &self,
         origin: &Origin,
         place: Option<OrganizationPath>,
         user: Option<UserId>,
+        step: Step,
         refusal: Refusal,
     ) -> Fault {
         let Some(path) = place else {
             tracing::warn!(?refusal, "a sign-in was refused before there is any organisation");
             return Reason::SignInRefused.into();
         };
-        let refused = AtPassword { act: origin.anonymous(self.clock.now()), path, user, refusal };
+        let refused = AtOnce { act: origin.anonymous(self.clock.now()), path, user, step, refusal };
         let recorded = self
             .store
-            .unit("refuse_password", refused, |unit, refused| Box::pin(at_password(unit, refused)))
+            .unit("refuse_sign_in", refused, |unit, refused| Box::pin(at_once(unit, refused)))
             .await;
         recorded.err().unwrap_or_else(|| Reason::SignInRefused.into())
     }
@@ -80,9 +82,9 @@ impl Identity {
     }
 }
 
-async fn at_password(unit: &mut Unit<'_>, refused: &AtPassword) -> Outcome<Recorded<()>> {
-    let AtPassword { act, path, user, refusal } = refused;
-    let draft = events::sign_in_refused(act, path, *user, None, Step::Password, *refusal);
+async fn at_once(unit: &mut Unit<'_>, refused: &AtOnce) -> Outcome<Recorded<()>> {
+    let AtOnce { act, path, user, step, refusal } = refused;
+    let draft = events::sign_in_refused(act, path, *user, None, *step, *refusal);
     Ok(unit.record(draft).with(()))
 }
 

@@ -13,12 +13,12 @@ use super::{Identity, OpenedSession, Origin};
 use crate::domain::evaluation::{Evaluation, Passage};
 use crate::domain::gate;
 use crate::domain::password::StoredHash;
-use crate::domain::sign_in::NextStep;
+use crate::domain::sign_in::{NextStep, Step};
 use crate::domain::user::User;
 use crate::store::users::{self, Found};
 
 /// How often policy may change under a sign-in before it is given up.
-const EVALUATIONS: usize = 2;
+pub(super) const EVALUATIONS: usize = 2;
 
 /// The command.
 #[derive(Debug)]
@@ -91,15 +91,15 @@ impl Identity {
         let user_id = user.as_ref().map(|found| found.user.id);
         let user = match gate::password_step(user.as_ref().map(|found| &found.user), verdict.matches) {
             Ok(user) => user.clone(),
-            Err(refusal) => return Err(self.refuse_password(origin, place, user_id, refusal).await),
+            Err(refusal) => {
+                return Err(self.refuse_at_once(origin, place, user_id, Step::Password, refusal).await);
+            }
         };
         // From here on the caller knows the password.
-        let organization = match organization {
-            Some(organization) => organization,
-            None => self.fill_organization(user.organization_id).await?,
-        };
-        if let Err(refusal) = gate::standing(&user, organization.state) {
-            return Err(self.refuse_password(origin, Some(organization.path), user_id, refusal).await);
+        let organization = self.complete_organization(organization, user.organization_id).await?;
+        if let Err(refusal) = gate::standing(&user, organization.branch, AuthSource::Local) {
+            let place = Some(organization.path);
+            return Err(self.refuse_at_once(origin, place, user_id, Step::Password, refusal).await);
         }
         let upgrade = match hash.filter(|_| verdict.outdated) {
             Some(old) => Some((old, self.passwords.hash(password).await?)),
@@ -150,6 +150,6 @@ impl Identity {
 }
 
 /// Whatever keeps mfa from answering, nobody is let in and nothing is told.
-fn never_a_verdict(fault: Fault) -> Fault {
+pub(super) fn never_a_verdict(fault: Fault) -> Fault {
     Fault::new(Reason::DependencyUnavailable).with_cause(fault)
 }

@@ -4,7 +4,7 @@ use access::SignedIn;
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
-use types::{AttemptId, OneTimeCode};
+use types::{AttemptId, AuthSource, OneTimeCode};
 
 use super::lock_user::{Locked, lock_user};
 use super::{AccessToken, Identity, Origin, signed_in};
@@ -42,6 +42,10 @@ impl Identity {
     pub async fn step_up(&self, command: StepUp) -> Outcome<AccessToken> {
         let StepUp { bearer, code, origin } = command;
         let standing = self.standing_of(&bearer).await?;
+        if standing.user.auth_source == AuthSource::External {
+            // Their second factor is their identity provider's: a new assertion renews it.
+            return Err(Reason::FactorMissing.into());
+        }
         let facts = standing.user.facts(&standing.organization.path);
         let evaluation = self.mfa.evaluate_sign_in(&facts).await.map_err(pass_on)?;
         if evaluation.generation != standing.session.basis.generation {
@@ -84,7 +88,8 @@ impl Identity {
 async fn record(unit: &mut Unit<'_>, proved: &Proved) -> Outcome<Recorded<Standing>> {
     let SignedIn { path, user_id, session_id, .. } = &proved.bearer;
     let over = || Fault::new(Reason::TokenInvalid);
-    let Locked { user, organization, floors } = lock_user(unit, path, *user_id).await?.ok_or_else(over)?;
+    let Locked { record, organization, floors } = lock_user(unit, path, *user_id).await?.ok_or_else(over)?;
+    let user = record.user;
     let session = sessions::lock(unit, path.organization_id(), *session_id).await?.ok_or_else(over)?;
     if !session.is_live(proved.now) || user.version != proved.user_version {
         return Err(over());

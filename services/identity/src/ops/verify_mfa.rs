@@ -2,7 +2,7 @@
 
 use fault::{Fault, Outcome, Reason};
 use keyring::digest::token_hash;
-use types::{AttemptId, OneTimeCode, Token};
+use types::{AttemptId, AuthSource, OneTimeCode, Token};
 use wire::UserFacts;
 
 use super::open_session::{Opening, Source};
@@ -74,7 +74,7 @@ impl Identity {
         origin.client = sign_in.client.clone();
         let is_as_it_was = sign_in.user_version == user.version
             && sign_in.basis.generation >= user.generation_floor
-            && gate::standing(&user, organization.state).is_ok();
+            && gate::standing(&user, organization.branch, AuthSource::Local).is_ok();
         if !sign_in.can_take(step, now) || !is_as_it_was {
             let cost = if is_as_it_was { Cost::Nothing } else { Cost::Life };
             let path = organization.path;

@@ -27,6 +27,7 @@ impl Follow for FollowMfa {
             "mfa.factor.enrolled",
             "mfa.factor.removed",
             "mfa.factor.reset",
+            "mfa.configuration.destroyed",
             "mfa.enforcement.enforced",
             "mfa.enforcement.disabled",
             "mfa.enforcement.reenabled",
@@ -66,6 +67,9 @@ fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
             let policy = FloorChange::Policy { target: user.to_string(), version: reset.policy_version };
             Ok(vec![generation, policy])
         }
+        // Of an organisation that is gone nobody has anything open; of a user, nothing of before may come back with them.
+        Some(Payload::ConfigurationDestroyed(_)) if !is_about_user(event) => Ok(Vec::new()),
+        Some(Payload::ConfigurationDestroyed(destroyed)) => Ok(vec![of_user(destroyed.generation, "", "")?]),
         Some(Payload::EnforcementChanged(changed)) => {
             let policy = FloorChange::Policy { target: changed.target.clone(), version: changed.version };
             if concerns_user(event, changed) {
@@ -79,8 +83,11 @@ fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
 }
 
 fn concerns_user(event: &Event, changed: &EnforcementChanged) -> bool {
-    let subject_is_user = event.subject.as_ref().is_some_and(|subject| subject.kind() == SubjectKind::User);
-    subject_is_user && changed.generation > 0
+    is_about_user(event) && changed.generation > 0
+}
+
+fn is_about_user(event: &Event) -> bool {
+    event.subject.as_ref().is_some_and(|subject| subject.kind() == SubjectKind::User)
 }
 
 fn user_of(event: &Event) -> Outcome<(OrganizationPath, UserId)> {
@@ -93,7 +100,9 @@ fn user_of(event: &Event) -> Outcome<(OrganizationPath, UserId)> {
 
 #[cfg(test)]
 mod tests {
-    use proto::events::{FactorEnrolled, FactorRemoved, FactorReset, Subject, VerificationRefused};
+    use proto::events::{
+        ConfigurationDestroyed, FactorEnrolled, FactorRemoved, FactorReset, Subject, VerificationRefused,
+    };
     use types::{OrganizationId, SessionId, SignInId};
 
     use super::*;
@@ -124,10 +133,12 @@ mod tests {
             FactorRemoved { generation: 7, session_id: in_session.to_string(), ..FactorRemoved::default() };
         let reset = FactorReset { generation: 7, policy_version: 3, ..FactorReset::default() };
         let policy = FloorChange::Policy { target: user.to_string(), version: 3 };
+        let destroyed = ConfigurationDestroyed { generation: 7, ..ConfigurationDestroyed::default() };
         for (payload, expected) in [
             (Payload::FactorEnrolled(of_sign_in), vec![floor(None, Some(in_sign_in))]),
             (Payload::FactorRemoved(of_session), vec![floor(Some(in_session), None)]),
             (Payload::FactorReset(reset), vec![floor(None, None), policy]),
+            (Payload::ConfigurationDestroyed(destroyed), vec![floor(None, None)]),
         ] {
             assert_eq!(changes(&event(user, &path, payload)).unwrap(), expected);
         }
@@ -151,6 +162,15 @@ mod tests {
             event(user, &path, Payload::EnforcementChanged(changed("company".to_owned(), 0)));
         of_company.subject = Some(Subject { kind: SubjectKind::Organization.into(), id: "x".to_owned() });
         assert_eq!(changes(&of_company).unwrap(), [policy("company")]);
+    }
+
+    #[test]
+    fn what_a_deleted_organisation_had_configured_concerns_nobody_any_more() {
+        let (user, path) = (UserId::generate(), OrganizationPath::root(OrganizationId::generate()));
+        let payload = Payload::ConfigurationDestroyed(ConfigurationDestroyed::default());
+        let subject = Subject { kind: SubjectKind::Organization.into(), id: "x".to_owned() };
+        let event = Event { subject: Some(subject), ..event(user, &path, payload) };
+        assert_eq!(changes(&event).unwrap(), []);
     }
 
     #[test]

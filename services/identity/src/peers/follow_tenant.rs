@@ -1,4 +1,4 @@
-//! Following tenant's log: the copy of organisations.
+//! Following tenant's log: the copy of organisations, and what their changes end.
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -11,7 +11,8 @@ use types::ServiceName;
 use wire::OrganizationFacts;
 
 use super::tenant::unreadable;
-use crate::store::organizations;
+use crate::domain::organization::OrganizationChange;
+use crate::ops;
 
 /// Applies tenant's events.
 #[derive(Debug, Clone, Copy, Default)]
@@ -24,17 +25,88 @@ impl Follow for FollowTenant {
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &["tenant.organization.created", "tenant.organization.updated"]
+        &[
+            "tenant.organization.created",
+            "tenant.organization.updated",
+            "tenant.organization.realm_added",
+            "tenant.organization.suspended",
+            "tenant.organization.resumed",
+            "tenant.organization.moved",
+            "tenant.organization.deleted",
+        ]
     }
 
-    async fn apply(&self, unit: &mut Unit<'_>, event: &Event, _now: Timestamp) -> Outcome<()> {
-        let facts = match &event.payload {
-            Some(Payload::OrganizationCreated(created)) => created.organization.as_ref(),
-            Some(Payload::OrganizationUpdated(updated)) => updated.organization.as_ref(),
-            _ => return Err(unreadable("an event of tenant lacks its payload")),
-        };
-        let facts = OrganizationFacts::parse(facts).map_err(unreadable)?;
-        organizations::project(unit, &facts).await?;
-        Ok(())
+    async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()> {
+        let (facts, change) = read(event)?;
+        ops::apply_organization_change(unit, &facts, change, now).await
+    }
+}
+
+/// What an event says, and what it ends here.
+fn read(event: &Event) -> Outcome<(OrganizationFacts, Option<OrganizationChange>)> {
+    let facts = match &event.payload {
+        Some(Payload::OrganizationCreated(created)) => created.organization.as_ref(),
+        Some(Payload::OrganizationUpdated(updated)) => updated.organization.as_ref(),
+        Some(Payload::RealmAdded(added)) => added.organization.as_ref(),
+        Some(Payload::OrganizationStateChanged(changed)) => changed.organization.as_ref(),
+        Some(Payload::OrganizationMoved(moved)) => moved.organization.as_ref(),
+        Some(Payload::OrganizationDeleted(deleted)) => deleted.organization.as_ref(),
+        _ => return Err(unreadable("an event of tenant lacks its payload")),
+    };
+    let facts = OrganizationFacts::parse(facts).map_err(unreadable)?;
+    let change = match event.r#type.as_str() {
+        "tenant.organization.suspended" => Some(OrganizationChange::Suspended),
+        "tenant.organization.moved" => Some(OrganizationChange::Moved),
+        "tenant.organization.deleted" => Some(OrganizationChange::Deleted),
+        _ => None,
+    };
+    Ok((facts, change))
+}
+
+#[cfg(test)]
+mod tests {
+    use proto::common;
+    use proto::events::{
+        OrganizationCreated, OrganizationDeleted, OrganizationMoved, OrganizationStateChanged,
+    };
+    use types::{OrganizationId, OrganizationPath};
+    use wire::OrganizationState;
+
+    use super::*;
+
+    fn facts() -> common::OrganizationFacts {
+        OrganizationFacts {
+            path: OrganizationPath::root(OrganizationId::generate()),
+            name: "provider".parse().unwrap(),
+            realms: Vec::new(),
+            state: OrganizationState::Inactive,
+            version: 3,
+        }
+        .to_wire()
+    }
+
+    #[test]
+    fn only_what_takes_something_away_ends_sessions() {
+        let organization = Some(facts());
+        let changed =
+            || OrganizationStateChanged { organization: organization.clone(), ..Default::default() };
+        let moved = OrganizationMoved { organization: organization.clone(), ..Default::default() };
+        let deleted = OrganizationDeleted { organization: organization.clone(), ..Default::default() };
+        for (name, payload, expected) in [
+            ("created", Payload::OrganizationCreated(OrganizationCreated::default()), Err(())),
+            (
+                "suspended",
+                Payload::OrganizationStateChanged(changed()),
+                Ok(Some(OrganizationChange::Suspended)),
+            ),
+            ("resumed", Payload::OrganizationStateChanged(changed()), Ok(None)),
+            ("moved", Payload::OrganizationMoved(moved), Ok(Some(OrganizationChange::Moved))),
+            ("deleted", Payload::OrganizationDeleted(deleted), Ok(Some(OrganizationChange::Deleted))),
+        ] {
+            let r#type = format!("tenant.organization.{name}");
+            assert!(FollowTenant.types().contains(&r#type.as_str()));
+            let event = Event { r#type, payload: Some(payload), ..Event::default() };
+            assert_eq!(read(&event).map(|(_, change)| change).map_err(drop), expected, "{name}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! Fields that several requests share, and what several answers hold.
 
 use ::rpc::call_info;
-use fault::{Fault, Outcome};
+use fault::{Fault, Outcome, Reason};
 use proto::common;
 use proto::identity;
 use tonic::Request;
-use types::{Role, Token};
+use types::{Password, Role, Token};
 use wire::{Client, timestamp_to_wire};
 
 use crate::domain::session::Session;
@@ -30,6 +30,16 @@ pub(super) fn token(field: &'static str, text: &str) -> Outcome<Option<Token>> {
         return Err(Fault::field(field, "is required"));
     }
     Ok(text.parse().ok())
+}
+
+/// A new password; none when it is empty.
+pub(super) fn password(field: &'static str, text: &str) -> Outcome<Option<Password>> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let too_long =
+        || Fault::new(Reason::PasswordNotAcceptable).with_field(field, "is longer than 256 characters");
+    Password::parse(text).map(Some).ok_or_else(too_long)
 }
 
 /// A role as a filter: unspecified means all.
@@ -69,6 +79,7 @@ pub(super) fn session_facts(session: &Session) -> identity::SessionFacts {
         amr: session.methods.amr(),
         mfa_time: session.mfa_time.map(timestamp_to_wire),
         expire_time: Some(timestamp_to_wire(session.expire_time)),
+        generation: session.basis.generation,
     }
 }
 

@@ -4,20 +4,23 @@ use ::rpc::respond;
 use fault::{Fault, Outcome, Reason};
 use proto::identity::sign_in_service_server::SignInService;
 use proto::identity::{
-    AcknowledgeMfaEnrollmentRequest, AcknowledgeMfaEnrollmentResponse, BeginMfaEnrollmentRequest,
-    BeginMfaEnrollmentResponse, ConfirmMfaEnrollmentRequest, ConfirmMfaEnrollmentResponse,
-    NextStep as WireNextStep, StartSignInRequest, StartSignInResponse, VerifyMfaRequest, VerifyMfaResponse,
+    AcceptInvitationRequest, AcceptInvitationResponse, AcknowledgeMfaEnrollmentRequest,
+    AcknowledgeMfaEnrollmentResponse, AssertExternalSignInRequest, AssertExternalSignInResponse,
+    BeginMfaEnrollmentRequest, BeginMfaEnrollmentResponse, ConfirmMfaEnrollmentRequest,
+    ConfirmMfaEnrollmentResponse, NextStep as WireNextStep, StartSignInRequest, StartSignInResponse,
+    VerifyMfaRequest, VerifyMfaResponse,
 };
 use tonic::{Request, Response, Status};
 use types::Password;
 use wire::timestamp_to_wire;
 use zeroize::Zeroizing;
 
-use super::fields::{origin, session, token};
+use super::fields::{origin, password, session, token};
+use crate::domain::external::ExternalMethods;
 use crate::domain::sign_in::NextStep;
 use crate::ops::{
-    AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment, Identity, StartSignIn, StartedSignIn,
-    VerifyMfa,
+    AcceptInvitation, AcknowledgeMfaEnrollment, AssertExternalSignIn, BeginMfaEnrollment,
+    ConfirmMfaEnrollment, Identity, StartSignIn, StartedSignIn, VerifyMfa,
 };
 use crate::peers::mfa::PendingSecret;
 
@@ -108,6 +111,34 @@ impl SignInService for SignIns {
         };
         respond(work().await)
     }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<AcceptInvitationRequest>,
+    ) -> Result<Response<AcceptInvitationResponse>, Status> {
+        let work = async || {
+            let message = request.get_ref();
+            let chosen = password("password", &message.password)?;
+            let command = AcceptInvitation {
+                invitation: token("invitation", &message.invitation)?,
+                password: chosen.ok_or_else(|| Fault::field("password", "is required"))?,
+                origin: origin(&request, None, "")?,
+            };
+            Ok(AcceptInvitationResponse { login: self.0.accept_invitation(command).await?.to_string() })
+        };
+        respond(work().await)
+    }
+
+    async fn assert_external_sign_in(
+        &self,
+        request: Request<AssertExternalSignInRequest>,
+    ) -> Result<Response<AssertExternalSignInResponse>, Status> {
+        let work = async || {
+            let opened = self.0.assert_external_sign_in(assertion(&request)?).await?;
+            Ok(AssertExternalSignInResponse { session: Some(session(&opened)) })
+        };
+        respond(work().await)
+    }
 }
 
 fn start(request: Request<StartSignInRequest>) -> Outcome<StartSignIn> {
@@ -126,6 +157,17 @@ fn start(request: Request<StartSignInRequest>) -> Outcome<StartSignIn> {
         .ok_or_else(|| Fault::field("password", "is longer than 256 characters"))?;
     // What can be nobody's login is refused like a login that nobody has, at the same cost.
     Ok(StartSignIn { login: login.parse().ok(), password, origin })
+}
+
+fn assertion(request: &Request<AssertExternalSignInRequest>) -> Outcome<AssertExternalSignIn> {
+    let message = request.get_ref();
+    Ok(AssertExternalSignIn {
+        subject: wire::id("subject", &message.subject)?,
+        methods: ExternalMethods::parse(&message.amr)
+            .map_err(|invalid| Fault::field("amr", invalid.to_string()))?,
+        auth_time: message.auth_time.as_ref().map(|at| wire::timestamp("auth_time", at)).transpose()?,
+        origin: origin(request, message.client.as_ref(), "")?,
+    })
 }
 
 fn started(started: StartedSignIn) -> StartSignInResponse {

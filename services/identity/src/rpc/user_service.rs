@@ -1,26 +1,22 @@
 //! `countersign.identity.v1.UserService` and `UserFactsService`
 
 use ::rpc::{respond, signed_in};
-use access::SignedIn;
-use eventlog::request_record::Key;
-use fault::{Fault, Outcome, Reason};
-use keyring::Keyring;
-use proto::common;
 use proto::identity::user_facts_service_server::UserFactsService;
 use proto::identity::user_service_server::UserService;
 use proto::identity::{
-    BootstrapRequest, BootstrapResponse, CreateUserRequest, CreateUserResponse, GetUserRequest,
-    GetUserResponse, ListUsersRequest, ListUsersResponse, ResolveUserRequest, ResolveUserResponse,
+    BootstrapRequest, BootstrapResponse, ChangePasswordRequest, ChangePasswordResponse, CreateUserRequest,
+    CreateUserResponse, DeleteUserRequest, DeleteUserResponse, DisableUserRequest, DisableUserResponse,
+    EnableUserRequest, EnableUserResponse, GetUserRequest, GetUserResponse, IssueInvitationRequest,
+    IssueInvitationResponse, ListUsersRequest, ListUsersResponse, ResolveUserRequest, ResolveUserResponse,
+    SetPasswordRequest, SetPasswordResponse, UpdateUserRequest, UpdateUserResponse,
 };
 use tonic::{Request, Response, Status};
-use types::{AuthSource, Password, RequestId};
 use wire::timestamp_to_wire;
 
-use super::fields::{origin, page_size, role, role_filter};
-use crate::ops::{Bootstrap, CreateUser, Identity, ListUsers, NewUser};
+use super::fields::{page_size, role_filter};
+use super::user_requests as requests;
+use crate::ops::{Identity, ListUsers};
 use crate::store::answers;
-
-const CREATE_USER: &str = "/countersign.identity.v1.UserService/CreateUser";
 
 /// The service for administrators.
 #[derive(Clone)]
@@ -37,7 +33,7 @@ impl UserService for Users {
         request: Request<BootstrapRequest>,
     ) -> Result<Response<BootstrapResponse>, Status> {
         let work = async || {
-            let bootstrapped = self.0.bootstrap(bootstrap(&request)?).await?;
+            let bootstrapped = self.0.bootstrap(requests::bootstrap(&request)?).await?;
             Ok(BootstrapResponse {
                 user: Some(answers::user(&bootstrapped.user)),
                 enrollment_ticket: bootstrapped.ticket.ticket,
@@ -51,13 +47,7 @@ impl UserService for Users {
         &self,
         request: Request<CreateUserRequest>,
     ) -> Result<Response<CreateUserResponse>, Status> {
-        let work = async || {
-            let message = request.get_ref();
-            let (caller, origin) = (signed_in(&request)?, origin(&request, None, &message.request_id)?);
-            let new = new_user(message)?;
-            let key = origin.request_id.map(|id| key(&self.0.keyring, &caller, id, message));
-            self.0.create_user(CreateUser { caller, new, key, origin }).await
-        };
+        let work = async || self.0.create_user(requests::create_user(&self.0.keyring, &request)?).await;
         respond(work().await)
     }
 
@@ -91,6 +81,86 @@ impl UserService for Users {
         };
         respond(work().await)
     }
+
+    async fn update_user(
+        &self,
+        request: Request<UpdateUserRequest>,
+    ) -> Result<Response<UpdateUserResponse>, Status> {
+        let work = async || {
+            let command = requests::update_user(&self.0.keyring, &request)?;
+            Ok(UpdateUserResponse { user: Some(self.0.update_user(command).await?) })
+        };
+        respond(work().await)
+    }
+
+    async fn set_password(
+        &self,
+        request: Request<SetPasswordRequest>,
+    ) -> Result<Response<SetPasswordResponse>, Status> {
+        let work = async || {
+            self.0.set_password(requests::set_password(&request)?).await?;
+            Ok(SetPasswordResponse {})
+        };
+        respond(work().await)
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<ChangePasswordRequest>,
+    ) -> Result<Response<ChangePasswordResponse>, Status> {
+        let work = async || {
+            self.0.change_password(requests::change_password(&request)?).await?;
+            Ok(ChangePasswordResponse {})
+        };
+        respond(work().await)
+    }
+
+    async fn disable_user(
+        &self,
+        request: Request<DisableUserRequest>,
+    ) -> Result<Response<DisableUserResponse>, Status> {
+        let work = async || {
+            let command = requests::disable_user(&request)?;
+            Ok(DisableUserResponse { user: Some(self.0.change_user_state(command).await?) })
+        };
+        respond(work().await)
+    }
+
+    async fn enable_user(
+        &self,
+        request: Request<EnableUserRequest>,
+    ) -> Result<Response<EnableUserResponse>, Status> {
+        let work = async || {
+            let command = requests::enable_user(&request)?;
+            Ok(EnableUserResponse { user: Some(self.0.change_user_state(command).await?) })
+        };
+        respond(work().await)
+    }
+
+    async fn delete_user(
+        &self,
+        request: Request<DeleteUserRequest>,
+    ) -> Result<Response<DeleteUserResponse>, Status> {
+        let work = async || {
+            let _gone = self.0.change_user_state(requests::delete_user(&request)?).await?;
+            Ok(DeleteUserResponse {})
+        };
+        respond(work().await)
+    }
+
+    async fn issue_invitation(
+        &self,
+        request: Request<IssueInvitationRequest>,
+    ) -> Result<Response<IssueInvitationResponse>, Status> {
+        let work = async || {
+            let issued = self.0.issue_invitation(requests::issue_invitation(&request)?).await?;
+            Ok(IssueInvitationResponse {
+                invitation: issued.token.expose().to_owned(),
+                invitation_expire_time: Some(timestamp_to_wire(issued.expire_time)),
+            })
+        };
+        respond(work().await)
+    }
 }
 
 #[tonic::async_trait]
@@ -106,53 +176,4 @@ impl UserFactsService for Facts {
         };
         respond(work().await)
     }
-}
-
-fn bootstrap(request: &Request<BootstrapRequest>) -> Outcome<Bootstrap> {
-    let message = request.get_ref();
-    Ok(Bootstrap {
-        organization_id: wire::id("organization_id", &message.organization_id)?,
-        login: wire::id("login", &message.login)?,
-        display_name: wire::id("display_name", &message.display_name)?,
-        email: wire::id("email", &message.email)?,
-        password: password(&message.password)?.ok_or_else(|| Fault::field("password", "is required"))?,
-        origin: origin(request, None, "")?,
-    })
-}
-
-fn new_user(message: &CreateUserRequest) -> Outcome<NewUser> {
-    let auth_source = if message.auth_source == common::AuthSource::Unspecified as i32 {
-        AuthSource::Local
-    } else {
-        wire::auth_source(message.auth_source).ok_or_else(|| Fault::field("auth_source", "is not known"))?
-    };
-    Ok(NewUser {
-        organization_id: wire::id("organization_id", &message.organization_id)?,
-        login: wire::id("login", &message.login)?,
-        display_name: wire::id("display_name", &message.display_name)?,
-        email: wire::id("email", &message.email)?,
-        role: role("role", message.role)?,
-        auth_source,
-        password: password(&message.password)?,
-        enforce_mfa: message.enforce_mfa,
-    })
-}
-
-/// A new password; none when it is empty.
-fn password(text: &str) -> Outcome<Option<Password>> {
-    if text.is_empty() {
-        return Ok(None);
-    }
-    let too_long =
-        || Fault::new(Reason::PasswordNotAcceptable).with_field("password", "is longer than 256 characters");
-    Password::parse(text).map(Some).ok_or_else(too_long)
-}
-
-/// The key of an idempotent creation. The fingerprint is stored: it holds the password only under the keyring's key, as a
-/// plain hash of a password could be guessed.
-fn key(keyring: &Keyring, caller: &SignedIn, id: RequestId, message: &CreateUserRequest) -> Key {
-    let tag = keyring.mac("identity.create_user.password", message.password.as_bytes());
-    let password = data_encoding::HEXLOWER.encode(&tag.mac);
-    let content = CreateUserRequest { request_id: String::new(), password, ..message.clone() };
-    Key::new(caller.user_id.to_string(), CREATE_USER, id, &content)
 }

@@ -2,17 +2,32 @@
 
 use proto::common;
 use proto::identity::{CreateUserResponse, User as WireUser};
+use types::Token;
 use wire::{UserState, auth_source_to_wire, role_to_wire, timestamp_to_wire};
 
+use crate::domain::Timestamp;
 use crate::domain::user::User;
 
 /// The answer to the creation of a user; the use case keeps it and hands it on, and looks at nothing in it.
 pub type UserCreated = CreateUserResponse;
 
-/// The answer to the creation of a user.
+/// The answer to a change of a user, as it is kept: the user afterwards.
+pub type UserChanged = WireUser;
+
+/// The answer to the creation of a user, as it is kept: without the invitation, which is shown once.
 #[must_use]
 pub fn user_created(created: &User) -> UserCreated {
-    UserCreated { user: Some(user(created)) }
+    UserCreated { user: Some(user(created)), ..UserCreated::default() }
+}
+
+/// The same with the invitation, as it is given.
+#[must_use]
+pub fn with_invitation(answer: UserCreated, invitation: &Token, expire_time: Timestamp) -> UserCreated {
+    UserCreated {
+        invitation: invitation.expose().to_owned(),
+        invitation_expire_time: Some(timestamp_to_wire(expire_time)),
+        ..answer
+    }
 }
 
 /// A user.
@@ -32,7 +47,7 @@ pub fn user(user: &User) -> WireUser {
         role: role_to_wire(user.role).into(),
         auth_source: auth_source_to_wire(user.auth_source).into(),
         state: state.into(),
-        etag: user.version.to_string(),
+        etag: user.etag(),
         create_time: Some(timestamp_to_wire(user.create_time)),
         update_time: Some(timestamp_to_wire(user.update_time)),
     }

@@ -5,9 +5,11 @@ use eventlog::{Act, Draft, Subject};
 use fault::Reason;
 use proto::events;
 use proto::events::event::Payload;
-use types::{OrganizationPath, SessionId, SignInId, UserId};
-use wire::UserFacts;
+use types::{OrganizationPath, Reasoning, SessionId, SignInId, UserId};
+use wire::{UserFacts, UserState, timestamp_to_wire};
 
+use crate::domain::Timestamp;
+use crate::domain::organization::{Ended, OrganizationChange};
 use crate::domain::session::{EndCause, Session};
 use crate::domain::sign_in::{NextStep, Refusal, Step};
 
@@ -15,13 +17,80 @@ use crate::domain::sign_in::{NextStep, Refusal, Step};
 #[must_use]
 pub fn user_created(act: &Act, facts: &UserFacts, enforce_mfa: bool) -> Draft {
     let payload = events::UserCreated { user: Some(facts.to_wire()), enforce_mfa };
-    Draft::new(
-        act,
-        "identity.user.created",
-        &facts.path,
-        Subject::User(facts.id),
-        Payload::UserCreated(payload),
-    )
+    of_user(act, "identity.user.created", facts, Payload::UserCreated(payload))
+}
+
+/// `identity.user.updated`
+#[must_use]
+pub fn user_updated(act: &Act, facts: &UserFacts, changed_fields: &[&str]) -> Draft {
+    let changed_fields = changed_fields.iter().map(|field| (*field).to_owned()).collect();
+    let payload = Payload::UserUpdated(events::UserUpdated { user: Some(facts.to_wire()), changed_fields });
+    of_user(act, "identity.user.updated", facts, payload)
+}
+
+/// `identity.user.disabled`, `identity.user.enabled` or `identity.user.deleted`, as the facts say.
+#[must_use]
+pub fn user_state_changed(act: &Act, facts: &UserFacts, reason: &Reasoning) -> Draft {
+    let (user, reason) = (Some(facts.to_wire()), reason.to_string());
+    match facts.state {
+        UserState::Active => {
+            let payload = Payload::UserStateChanged(events::UserStateChanged { user, reason });
+            of_user(act, "identity.user.enabled", facts, payload)
+        }
+        UserState::Inactive => {
+            let payload = Payload::UserStateChanged(events::UserStateChanged { user, reason });
+            of_user(act, "identity.user.disabled", facts, payload)
+        }
+        UserState::Deleted => {
+            let payload = Payload::UserDeleted(events::UserDeleted { user, reason });
+            of_user(act, "identity.user.deleted", facts, payload)
+        }
+    }
+}
+
+/// `identity.user.password_changed`
+#[must_use]
+pub fn user_password_changed(act: &Act, facts: &UserFacts, by_administrator: bool) -> Draft {
+    let payload = events::UserPasswordChanged { user: Some(facts.to_wire()), by_administrator };
+    of_user(act, "identity.user.password_changed", facts, Payload::UserPasswordChanged(payload))
+}
+
+/// `identity.invitation.issued`: the invitation itself is never recorded.
+#[must_use]
+pub fn invitation_issued(act: &Act, path: &OrganizationPath, user: UserId, expire_time: Timestamp) -> Draft {
+    let payload = events::InvitationIssued { expire_time: Some(timestamp_to_wire(expire_time)) };
+    let payload = Payload::InvitationIssued(payload);
+    Draft::new(act, "identity.invitation.issued", path, Subject::User(user), payload)
+}
+
+/// `identity.invitation.accepted`
+#[must_use]
+pub fn invitation_accepted(act: &Act, facts: &UserFacts) -> Draft {
+    let payload = events::InvitationAccepted { user: Some(facts.to_wire()) };
+    of_user(act, "identity.invitation.accepted", facts, Payload::InvitationAccepted(payload))
+}
+
+/// `identity.organization.change_applied`
+#[must_use]
+pub fn organization_change_applied(
+    act: &Act,
+    path: &OrganizationPath,
+    change: OrganizationChange,
+    ended: Ended,
+) -> Draft {
+    let number = |rows| i64::try_from(rows).unwrap_or(i64::MAX);
+    let payload = Payload::OrganizationChangeApplied(events::OrganizationChangeApplied {
+        change: change.as_str().to_owned(),
+        ended_sessions: number(ended.sessions),
+        ended_sign_ins: number(ended.sign_ins),
+        deleted_users: number(ended.users),
+    });
+    let subject = Subject::Organization(path.organization_id());
+    Draft::new(act, "identity.organization.change_applied", path, subject, payload)
+}
+
+fn of_user(act: &Act, event_type: &'static str, facts: &UserFacts, payload: Payload) -> Draft {
+    Draft::new(act, event_type, &facts.path, Subject::User(facts.id), payload)
 }
 
 /// `identity.sign_in.started`
@@ -95,6 +164,8 @@ pub fn session_ended(act: &Act, path: &OrganizationPath, session: SessionId, cau
         EndCause::RefreshTokenReused => events::SessionEnd::RefreshTokenReused,
         EndCause::FactorChanged => events::SessionEnd::FactorChanged,
         EndCause::MfaRequired => events::SessionEnd::MfaRequired,
+        EndCause::UserChanged => events::SessionEnd::UserChanged,
+        EndCause::OrganizationChanged => events::SessionEnd::OrganizationChanged,
     };
     let payload = events::SessionEnded { session_id: session.to_string(), cause: cause.into() };
     let payload = Payload::SessionEnded(payload);

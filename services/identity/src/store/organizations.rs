@@ -2,15 +2,17 @@
 
 use store::{Store, StoreError, Unit};
 use types::{OrganizationId, OrganizationPath};
+use uuid::Uuid;
 use wire::OrganizationFacts;
 
 use super::read::{self, organization_columns};
+use crate::domain::organization::{Branch, Organization};
 
 /// An organisation, where the copy holds it.
 ///
 /// # Errors
 /// The database's.
-pub async fn find(store: &Store, id: OrganizationId) -> Result<Option<OrganizationFacts>, StoreError> {
+pub async fn find(store: &Store, id: OrganizationId) -> Result<Option<Organization>, StoreError> {
     const SQL: &str = concat!(
         "-- organizations::find\n",
         "SELECT ",
@@ -29,10 +31,35 @@ pub async fn provider(store: &Store) -> Result<Option<OrganizationPath>, StoreEr
     const SQL: &str = "-- organizations::provider
         SELECT path FROM organization WHERE kind = 'provider' LIMIT 1";
     let row = read::row(store, SQL, &[]).await?;
-    row.map(|row| read::path("organization.path", &row.try_get::<_, Vec<uuid::Uuid>>(0)?)).transpose()
+    row.map(|row| read::path("organization.path", &row.try_get::<_, Vec<Uuid>>(0)?)).transpose()
 }
 
-/// Applies facts of tenant if they are newer than the copy's; whether they were.
+/// Which of these organisations the copy lacks.
+///
+/// # Errors
+/// The database's.
+pub async fn missing(store: &Store, path: &OrganizationPath) -> Result<Vec<OrganizationId>, StoreError> {
+    const SQL: &str = "-- organizations::missing
+        SELECT id FROM unnest($1::uuid[]) AS id
+        WHERE NOT EXISTS (SELECT 1 FROM organization WHERE organization_id = id)";
+    let rows = read::rows(store, SQL, &[&path.uuids()]).await?;
+    rows.iter().map(|row| Ok(OrganizationId::from_uuid(row.try_get(0)?))).collect()
+}
+
+/// Whether an organisation and everything above it may be used, by a path that tenant told a moment ago.
+///
+/// # Errors
+/// The database's.
+pub async fn branch(store: &Store, path: &OrganizationPath) -> Result<Branch, StoreError> {
+    const SQL: &str = "-- organizations::branch
+        SELECT CASE WHEN count(*) = cardinality($1::uuid[]) THEN bool_and(state = 'active') END
+        FROM organization WHERE organization_id = ANY ($1)";
+    let row = read::row(store, SQL, &[&path.uuids()]).await?;
+    Ok(read::branch(row.map(|row| row.try_get(0)).transpose()?.flatten()))
+}
+
+/// Applies facts of tenant if they are newer than the copy's; whether they were. The row is locked until the unit ends, in
+/// either case: no unit of a user of this organisation is under way.
 ///
 /// # Errors
 /// The database's.

@@ -5,8 +5,10 @@ use std::str::FromStr;
 use store::{Store, StoreError};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
-use types::{OrganizationPath, Realm};
-use wire::{OrganizationFacts, OrganizationState, PolicyVersion, UserState};
+use types::OrganizationPath;
+use wire::{OrganizationState, PolicyVersion, UserState};
+
+use crate::domain::organization::{Branch, Organization};
 
 /// All rows of a statement, outside any transaction.
 pub(super) async fn rows(
@@ -71,14 +73,6 @@ pub(super) const fn organization_state(state: OrganizationState) -> &'static str
     }
 }
 
-/// Reads [`organization_state`] back.
-pub(super) fn read_organization_state(text: &str) -> Result<OrganizationState, StoreError> {
-    [OrganizationState::Active, OrganizationState::Inactive, OrganizationState::Deleted]
-        .into_iter()
-        .find(|state| organization_state(*state) == text)
-        .ok_or(StoreError::Unreadable { column: "organization.state" })
-}
-
 /// A path column.
 pub(super) fn path(column: &'static str, ids: &[uuid::Uuid]) -> Result<OrganizationPath, StoreError> {
     OrganizationPath::from_uuids(ids).map_err(|_| StoreError::Unreadable { column })
@@ -87,21 +81,26 @@ pub(super) fn path(column: &'static str, ids: &[uuid::Uuid]) -> Result<Organizat
 /// The columns of an organisation, of the table aliased `o`, as [`organization`] reads them.
 macro_rules! organization_columns {
     () => {
-        "o.path AS o_path, o.name AS o_name, o.realms AS o_realms, o.state AS o_state, o.version AS o_version"
+        "o.path AS o_path, (SELECT CASE WHEN count(*) = cardinality(o.path) THEN bool_and(a.state = 'active') END \
+         FROM organization a WHERE a.organization_id = ANY (o.path)) AS o_branch"
     };
 }
 pub(super) use organization_columns;
 
 /// Reads `organization_columns!`; none where an outer join found none.
-pub(super) fn organization(row: &Row) -> Result<Option<OrganizationFacts>, StoreError> {
+pub(super) fn organization(row: &Row) -> Result<Option<Organization>, StoreError> {
     let Some(ids) = row.try_get::<_, Option<Vec<uuid::Uuid>>>("o_path")? else { return Ok(None) };
-    let realms: Vec<String> = row.try_get("o_realms")?;
-    let realm = |text: &String| word::<Realm>("organization.realms", text);
-    Ok(Some(OrganizationFacts {
+    Ok(Some(Organization {
         path: path("organization.path", &ids)?,
-        name: word("organization.name", row.try_get("o_name")?)?,
-        realms: realms.iter().map(realm).collect::<Result<_, _>>()?,
-        state: read_organization_state(row.try_get("o_state")?)?,
-        version: row.try_get("o_version")?,
+        branch: branch(row.try_get("o_branch")?),
     }))
+}
+
+/// Whether all organisations of a path are active; none when the copy lacks one.
+pub(super) const fn branch(is_active: Option<bool>) -> Branch {
+    match is_active {
+        Some(true) => Branch::Active,
+        Some(false) => Branch::Inactive,
+        None => Branch::Unknown,
+    }
 }

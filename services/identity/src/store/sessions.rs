@@ -4,24 +4,25 @@ use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use types::{OrganizationId, SessionId, TokenHash, UserId};
-use wire::OrganizationFacts;
 
 use super::read::{self, organization_columns};
 use super::users::{self, user_columns};
 use crate::domain::Timestamp;
 use crate::domain::evaluation::Basis;
+use crate::domain::organization::Organization;
 use crate::domain::session::{EndCause, Methods, Session, TokenState};
 use crate::domain::user::User;
 
 macro_rules! session_columns {
     () => {
-        "s.organization_id, s.session_id, s.user_id, s.create_time, s.auth_time, s.amr, s.mfa_time, s.generation, \
+        "s.organization_id, s.session_id, s.user_id, s.create_time, s.auth_time, s.auth_source, s.amr, s.mfa_time, s.generation, \
          s.policy_version::text AS policy_version, s.user_version, s.idle_expire_time, s.expire_time, s.end_cause"
     };
 }
 
 fn session(row: &Row) -> Result<Session, StoreError> {
     let amr: Vec<String> = row.try_get("amr")?;
+    let source = read::word("session.auth_source", row.try_get("auth_source")?)?;
     let cause = |text: &str| {
         let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == text);
         cause.ok_or(StoreError::Unreadable { column: "session.end_cause" })
@@ -32,7 +33,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         user_id: UserId::from_uuid(row.try_get("user_id")?),
         create_time: row.try_get("create_time")?,
         auth_time: row.try_get("auth_time")?,
-        methods: Methods::from_amr(&amr).ok_or(StoreError::Unreadable { column: "session.amr" })?,
+        methods: Methods::read(source, &amr).ok_or(StoreError::Unreadable { column: "session.amr" })?,
         mfa_time: row.try_get("mfa_time")?,
         basis: Basis {
             generation: row.try_get("generation")?,
@@ -52,10 +53,10 @@ fn session(row: &Row) -> Result<Session, StoreError> {
 pub async fn insert(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError> {
     const SQL: &str = "-- sessions::insert
         INSERT INTO session (organization_id, session_id, user_id, create_time, auth_time, amr, mfa_time, generation,
-            policy_version, user_version, idle_expire_time, expire_time, state)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, 'live')";
+            policy_version, user_version, idle_expire_time, expire_time, auth_source, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, 'live')";
     let policy = read::policy_version_json(&session.basis.policy_version)?;
-    let parameters: [&(dyn ToSql + Sync); 12] = [
+    let parameters: [&(dyn ToSql + Sync); 13] = [
         &session.organization_id.uuid(),
         &session.id.uuid(),
         &session.user_id.uuid(),
@@ -68,6 +69,7 @@ pub async fn insert(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError
         &session.user_version,
         &session.idle_expire_time,
         &session.expire_time,
+        &session.methods.auth_source().as_str(),
     ];
     unit.execute_one("sessions::insert", SQL, &parameters).await
 }
@@ -80,7 +82,7 @@ pub struct Standing {
     /// Whose it is.
     pub user: User,
     /// Their organisation.
-    pub organization: OrganizationFacts,
+    pub organization: Organization,
 }
 
 fn standing(row: &Row) -> Result<Option<Standing>, StoreError> {

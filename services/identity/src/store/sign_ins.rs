@@ -4,11 +4,12 @@ use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use types::{OrganizationId, SignInId, TokenHash, UserId};
-use wire::{Client, OrganizationFacts};
+use wire::Client;
 
 use super::read::{self, organization_columns};
 use super::users::{self, user_columns};
 use crate::domain::evaluation::Basis;
+use crate::domain::organization::Organization;
 use crate::domain::sign_in::{NextStep, SignIn, SignInState};
 use crate::domain::user::User;
 
@@ -84,7 +85,7 @@ pub async fn insert(unit: &Unit<'_>, sign_in: &SignIn, token: TokenHash) -> Resu
 pub async fn find_by_token(
     store: &Store,
     token: TokenHash,
-) -> Result<Option<(SignIn, User, OrganizationFacts)>, StoreError> {
+) -> Result<Option<(SignIn, User, Organization)>, StoreError> {
     const SQL: &str = concat!(
         "-- sign_ins::find_by_token\n",
         "SELECT ",

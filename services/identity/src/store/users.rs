@@ -2,13 +2,14 @@
 
 use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
-use types::{Login, OrganizationId, OrganizationPath, Role, UserId};
-use wire::OrganizationFacts;
+use types::{EventId, Login, OrganizationId, OrganizationPath, Role, UserId};
 
 use super::read::{self, organization_columns, word};
 use crate::domain::Timestamp;
+use crate::domain::external::ExternalSubject;
+use crate::domain::organization::Organization;
 use crate::domain::password::StoredHash;
-use crate::domain::user::{User, UserWithHash};
+use crate::domain::user::{User, UserRecord};
 
 /// The columns of a user, of the table aliased `u`, as [`user`] reads them.
 macro_rules! user_columns {
@@ -16,14 +17,15 @@ macro_rules! user_columns {
         "u.organization_id AS u_organization_id, u.user_id AS u_user_id, u.login AS u_login, \
          u.display_name AS u_display_name, u.email AS u_email, u.role AS u_role, \
          u.auth_source AS u_auth_source, u.state AS u_state, u.password_hash AS u_password_hash, \
-         u.version AS u_version, u.generation_floor AS u_generation_floor, \
+         u.external_subject AS u_external_subject, u.authority_event_id AS u_authority_event_id, \
+         u.version AS u_version, u.revision AS u_revision, u.generation_floor AS u_generation_floor, \
          u.create_time AS u_create_time, u.update_time AS u_update_time"
     };
 }
 pub(super) use user_columns;
 
 /// Reads `user_columns!`.
-pub(super) fn user(row: &Row) -> Result<UserWithHash, StoreError> {
+pub(super) fn user(row: &Row) -> Result<UserRecord, StoreError> {
     let user = User {
         organization_id: OrganizationId::from_uuid(row.try_get("u_organization_id")?),
         id: UserId::from_uuid(row.try_get("u_user_id")?),
@@ -34,23 +36,40 @@ pub(super) fn user(row: &Row) -> Result<UserWithHash, StoreError> {
         auth_source: word("user_account.auth_source", row.try_get("u_auth_source")?)?,
         state: read::read_user_state(row.try_get("u_state")?)?,
         version: row.try_get("u_version")?,
+        revision: row.try_get("u_revision")?,
         generation_floor: row.try_get("u_generation_floor")?,
         create_time: row.try_get("u_create_time")?,
         update_time: row.try_get("u_update_time")?,
     };
     let password_hash: Option<String> = row.try_get("u_password_hash")?;
-    Ok(UserWithHash { user, password_hash: password_hash.map(StoredHash::new) })
+    let subject: Option<&str> = row.try_get("u_external_subject")?;
+    let authority_event: Option<uuid::Uuid> = row.try_get("u_authority_event_id")?;
+    Ok(UserRecord {
+        user,
+        password_hash: password_hash.map(StoredHash::new),
+        external_subject: subject.map(|text| word("user_account.external_subject", text)).transpose()?,
+        authority_event: authority_event.map(EventId::from_uuid),
+    })
 }
 
-/// What a login leads to.
+/// What a login or an external subject leads to.
 #[derive(Debug)]
 pub struct Found {
     /// The user.
-    pub user: Option<UserWithHash>,
+    pub user: Option<UserRecord>,
     /// The user's organisation, where the copy holds it.
-    pub organization: Option<OrganizationFacts>,
-    /// Where a refusal of this login belongs: the organisation of its realm, else the provider.
+    pub organization: Option<Organization>,
+    /// Where a refusal belongs: to the user's organisation, that of the login's realm, or the provider.
     pub place: Option<OrganizationPath>,
+}
+
+fn found(row: &Row) -> Result<Found, StoreError> {
+    let place: Option<Vec<uuid::Uuid>> = row.try_get("place")?;
+    Ok(Found {
+        user: if row.try_get("found")? { Some(user(row)?) } else { None },
+        organization: read::organization(row)?,
+        place: place.map(|ids| read::path("organization.path", &ids)).transpose()?,
+    })
 }
 
 /// Looks a login up. One statement and one round trip, whatever it finds; `None` finds nothing but the provider.
@@ -76,22 +95,41 @@ pub async fn find_by_login(store: &Store, login: Option<&Login>) -> Result<Found
     let Some(row) = read::row(store, SQL, &[&text, &realm]).await? else {
         return Err(StoreError::RowCount { statement: "users::find_by_login", rows: 0 });
     };
-    let place: Option<Vec<uuid::Uuid>> = row.try_get("place")?;
-    Ok(Found {
-        user: if row.try_get("found")? { Some(user(&row)?) } else { None },
-        organization: read::organization(&row)?,
-        place: place.map(|ids| read::path("organization.path", &ids)).transpose()?,
-    })
+    found(&row)
 }
 
-/// A user by id, with the organisation where the copy holds it.
+/// Looks up who somebody at the identity provider is here.
+///
+/// # Errors
+/// The database's.
+pub async fn find_by_subject(store: &Store, subject: &ExternalSubject) -> Result<Found, StoreError> {
+    const SQL: &str = concat!(
+        "-- users::find_by_subject\n",
+        "SELECT u.user_id IS NOT NULL AS found, ",
+        user_columns!(),
+        ", ",
+        organization_columns!(),
+        ",
+            coalesce(o.path, p.path) AS place
+        FROM (SELECT $1::text AS subject) q
+        LEFT JOIN user_account u ON u.external_subject = q.subject
+        LEFT JOIN organization o ON o.organization_id = u.organization_id
+        LEFT JOIN LATERAL (SELECT path FROM organization WHERE kind = 'provider' LIMIT 1) p ON true"
+    );
+    let Some(row) = read::row(store, SQL, &[&subject.as_str()]).await? else {
+        return Err(StoreError::RowCount { statement: "users::find_by_subject", rows: 0 });
+    };
+    found(&row)
+}
+
+/// A user by id, deleted ones too, with the organisation where the copy holds it.
 ///
 /// # Errors
 /// The database's.
 pub async fn find(
     store: &Store,
     id: UserId,
-) -> Result<Option<(User, Option<OrganizationFacts>)>, StoreError> {
+) -> Result<Option<(UserRecord, Option<Organization>)>, StoreError> {
     const SQL: &str = concat!(
         "-- users::find\n",
         "SELECT ",
@@ -103,14 +141,14 @@ pub async fn find(
         WHERE u.user_id = $1"
     );
     let Some(row) = read::row(store, SQL, &[&id.uuid()]).await? else { return Ok(None) };
-    Ok(Some((user(&row)?.user, read::organization(&row)?)))
+    Ok(Some((user(&row)?, read::organization(&row)?)))
 }
 
 /// The first two users there are, in no order: enough to know whether there is none, one, or more.
 ///
 /// # Errors
 /// The database's.
-pub async fn first_two(store: &Store) -> Result<Vec<UserWithHash>, StoreError> {
+pub async fn first_two(store: &Store) -> Result<Vec<UserRecord>, StoreError> {
     const SQL: &str =
         concat!("-- users::first_two\n", "SELECT ", user_columns!(), " FROM user_account u LIMIT 2");
     read::rows(store, SQL, &[]).await?.iter().map(user).collect()
@@ -161,12 +199,12 @@ pub async fn list(
 /// Stores a new user.
 ///
 /// # Errors
-/// The database's; a taken login violates `user_account_login_key`.
-pub async fn insert(unit: &Unit<'_>, new: &UserWithHash) -> Result<(), StoreError> {
+/// The database's; a taken login violates `user_account_login_key`, a taken subject `user_account_external_subject_key`.
+pub async fn insert(unit: &Unit<'_>, new: &UserRecord) -> Result<(), StoreError> {
     const SQL: &str = "-- users::insert
         INSERT INTO user_account (organization_id, user_id, login, display_name, email, role, auth_source, state,
-            password_hash, version, generation_floor, create_time, update_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+            password_hash, version, generation_floor, create_time, update_time, external_subject, revision)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)";
     let user = &new.user;
     unit.execute_one(
         "users::insert",
@@ -185,6 +223,8 @@ pub async fn insert(unit: &Unit<'_>, new: &UserWithHash) -> Result<(), StoreErro
             &user.generation_floor,
             &user.create_time,
             &user.update_time,
+            &new.external_subject.as_ref().map(ExternalSubject::as_str),
+            &user.revision,
         ],
     )
     .await
@@ -194,9 +234,9 @@ pub async fn insert(unit: &Unit<'_>, new: &UserWithHash) -> Result<(), StoreErro
 #[derive(Debug)]
 pub struct Locked {
     /// The user.
-    pub user: UserWithHash,
-    /// The organisation.
-    pub organization: OrganizationFacts,
+    pub user: UserRecord,
+    /// The organisation. Whether those above it are active is as of before the lock: `floors::hold` knows it for certain.
+    pub organization: Organization,
 }
 
 /// Locks the organisation (shared) and the user. None when one of them is not there.

@@ -42,6 +42,9 @@ impl Served {
             reflection: ReflectionMode::Off,
             issuer: ISSUER.to_owned(),
             log_format: telemetry::LogFormat::Text,
+            ntp_server: None,
+            clock_tolerance_seconds: 5,
+            clock_references: Some(host::SteeredReference::default().into()),
             listener: None,
         };
         // Nobody listens on port 1.
@@ -50,6 +53,7 @@ impl Served {
             host,
             tenant_addr: nobody.clone(),
             mfa_addr: nobody,
+            broker_peers: vec![String::new(), "broker".to_owned()],
             sessions: SessionConfig::default(),
             hashing: HashingConfig::default(),
         };

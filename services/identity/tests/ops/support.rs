@@ -6,8 +6,9 @@ mod peers;
 use std::sync::Arc;
 
 use clock::{Clock, ManualClock};
-use eventlog::{Dependents, Log};
+use eventlog::{Dependents, Log, Sequencer, SequencerOptions};
 use fault::{Fault, Outcome};
+use host::{ClockGuard, ClockGuardOptions, SteeredReference};
 use identity::domain::evaluation::Demand;
 use identity::domain::session::Lifetimes;
 use identity::ops::{
@@ -27,6 +28,7 @@ pub(crate) use peers::{Codes, ScriptedMfa, ScriptedTenant};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const ISSUER: &str = "https://identity.test";
+pub(crate) const BROKER: &str = "broker";
 
 /// identity with scripted peers, and a tree of provider, reseller and company.
 pub(crate) struct Bench {
@@ -36,6 +38,10 @@ pub(crate) struct Bench {
     pub(crate) mfa: Arc<ScriptedMfa>,
     pub(crate) tenant: Arc<ScriptedTenant>,
     pub(crate) keyring: Arc<Keyring>,
+    /// What the service's clock is compared with.
+    pub(crate) reference: SteeredReference,
+    /// Orders the log, so that what is in force can be waited for.
+    _sequencer: Sequencer,
     pub(crate) provider: OrganizationPath,
     pub(crate) reseller: OrganizationPath,
     pub(crate) company: OrganizationPath,
@@ -53,8 +59,23 @@ impl Bench {
         for (path, realm) in [(&provider, "provider"), (&reseller, "reseller"), (&company, "company")] {
             tenant.set(organization(path, realm, OrganizationState::Active, 1));
         }
-        let identity = replica(&database, &clock, &keyring, &mfa, &tenant);
-        Self { identity, database, clock, mfa, tenant, keyring, provider, reseller, company }
+        let reference = SteeredReference::default();
+        let identity = replica(&database, &clock, &keyring, &mfa, &tenant, &reference);
+        identity.clock_guard.looked().await;
+        let sequencer = Sequencer::spawn(&database.sequencer_url, SequencerOptions::default()).unwrap();
+        Self {
+            identity,
+            database,
+            clock,
+            mfa,
+            tenant,
+            keyring,
+            reference,
+            _sequencer: sequencer,
+            provider,
+            reseller,
+            company,
+        }
     }
 
     /// Works with another keyring from now on.
@@ -65,7 +86,7 @@ impl Bench {
 
     /// Another replica on the same database.
     pub(crate) fn replica(&self) -> Identity {
-        replica(&self.database, &self.clock, &self.keyring, &self.mfa, &self.tenant)
+        replica(&self.database, &self.clock, &self.keyring, &self.mfa, &self.tenant, &self.reference)
     }
 
     pub(crate) fn now(&self) -> clock::Timestamp {
@@ -77,7 +98,7 @@ impl Bench {
         self.user_with(login, &self.company, Role::CompanyAdmin, AuthSource::Local).await
     }
 
-    /// A user, stored as the owner.
+    /// A user, stored as the owner. Who is external is at their identity provider what their login is here.
     pub(crate) async fn user_with(
         &self,
         login: &str,
@@ -90,15 +111,18 @@ impl Bench {
             AuthSource::External => None,
         };
         let id = UserId::generate();
-        let facts = self.tenant.get(path.organization_id());
-        self.project(&facts).await;
+        for organization in path.ids() {
+            self.project(&self.tenant.get(*organization)).await;
+        }
         let owner = self.database.owner().await;
         let sql = "INSERT INTO user_account (organization_id, user_id, login, display_name, email, role, auth_source,
-                state, password_hash, version, generation_floor, create_time, update_time)
-            VALUES ($1, $2, $3, 'Test', '', $4, $5, 'active', $6, 1, 0, $7, $7)";
+                state, password_hash, version, generation_floor, create_time, update_time, external_subject)
+            VALUES ($1, $2, $3, 'Test', '', $4, $5, 'active', $6, 1, 0, $7, $7, $8)";
         let organization = path.organization_id().uuid();
-        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
-            [&organization, &id.uuid(), &login, &role.as_str(), &auth_source.as_str(), &hash, &self.now()];
+        let subject = (auth_source == AuthSource::External).then_some(login);
+        let (id_, role, source, now) = (id.uuid(), role.as_str(), auth_source.as_str(), self.now());
+        let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 8] =
+            [&organization, &id_, &login, &role, &source, &hash, &now, &subject];
         owner.execute(sql, &parameters).await.unwrap();
         id
     }
@@ -185,6 +209,7 @@ fn replica(
     keyring: &Arc<Keyring>,
     mfa: &Arc<ScriptedMfa>,
     tenant: &Arc<ScriptedTenant>,
+    reference: &SteeredReference,
 ) -> Identity {
     let store = Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap();
     let log = Log::open(ServiceName::Identity, store.clone(), Arc::clone(keyring), clock.shared());
@@ -197,6 +222,12 @@ fn replica(
         passwords: PasswordPool::new(PoolSize::default()).unwrap(),
         mfa: Arc::clone(mfa) as Arc<dyn identity::peers::mfa::Mfa>,
         tenant: Arc::clone(tenant) as Arc<dyn identity::peers::tenant::Tenant>,
+        clock_guard: ClockGuard::spawn(
+            clock.shared(),
+            vec![Arc::new(reference.clone())],
+            ClockGuardOptions::default(),
+        ),
+        brokers: [BROKER.to_owned()].into(),
         lifetimes: Lifetimes::default(),
     })
 }

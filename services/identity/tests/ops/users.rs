@@ -22,6 +22,7 @@ fn caller(role: Role, path: &OrganizationPath, bench: &Bench) -> SignedIn {
         amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
         auth_time: bench.now(),
         mfa_time: Some(bench.now()),
+        generation: 0,
     }
 }
 
@@ -34,6 +35,8 @@ fn new(path: &OrganizationPath, login: &str, role: Role) -> NewUser {
         role,
         auth_source: AuthSource::Local,
         password: Password::parse(PASSWORD),
+        invite: false,
+        external_subject: None,
         enforce_mfa: false,
     }
 }

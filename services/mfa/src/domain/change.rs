@@ -2,8 +2,12 @@
 
 use clock::Timestamp;
 use fault::Reason;
+use time::Duration;
 
 use super::{Own, Policy, PolicyLevel};
+
+/// How far ahead enforcement may be announced: a year, in the longest sense of the word.
+pub(crate) const FURTHEST: Duration = Duration::days(366);
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +26,26 @@ pub(crate) enum ChangeKind {
     },
     /// Demand MFA again after a disable.
     Reenable,
+}
+
+/// A date further ahead than [`FURTHEST`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TooFarAhead;
+
+impl ChangeKind {
+    /// What is asked for as it counts at `now`: a date that has come means at once.
+    ///
+    /// # Errors
+    /// The date is too far ahead: somebody means another year, and would be surprised that nothing is demanded.
+    pub(crate) fn at(self, now: Timestamp) -> Result<Self, TooFarAhead> {
+        match self {
+            Self::Enforce { enforce_from: Some(from), .. } if from > now + FURTHEST => Err(TooFarAhead),
+            Self::Enforce { enforce_from, require_ticket } => {
+                Ok(Self::Enforce { enforce_from: enforce_from.filter(|from| *from > now), require_ticket })
+            }
+            Self::Disable { .. } | Self::Reenable => Ok(self),
+        }
+    }
 }
 
 /// What is asked for, and why.
@@ -51,10 +75,12 @@ pub(crate) enum Decision {
     },
 }
 
-/// Decides a change of a target's own level. `configured` says whether the user has anything to destroy.
+/// Decides a change of a target's own level, taken [`ChangeKind::at`] the same moment. `configured` says whether the user
+/// has anything to destroy.
 ///
 /// # Errors
-/// MFA_ENFORCED_BY_PARENT for an organisation below one that enforces; MFA_NOT_DISABLED for a re-enable without a disable.
+/// MFA_ENFORCED_BY_PARENT for taking back, or putting off, what is in force at an organisation below one that enforces;
+/// MFA_NOT_DISABLED for a re-enable without a disable.
 pub(crate) fn decide_change(
     kind: ChangeKind,
     policy: &Policy,
@@ -65,9 +91,12 @@ pub(crate) fn decide_change(
     let ticket = own.setting.as_ref().is_some_and(|setting| setting.require_ticket);
     match kind {
         ChangeKind::Enforce { enforce_from, require_ticket } => {
-            let same = own.own() == Own::Enforced
-                && ticket == require_ticket
-                && own.setting.as_ref().is_some_and(|setting| setting.enforce_from == enforce_from);
+            // To put off what is in force already is to disable it until then.
+            if enforce_from.is_some() && own.enforces(now) {
+                may_disable(policy, now)?;
+            }
+            let same =
+                own.own() == Own::Enforced && ticket == require_ticket && own.announces(now) == enforce_from;
             Ok(match same {
                 true => Decision::Unchanged,
                 false => Decision::Set { enforced: true, enforce_from, require_ticket, destroys: false },
@@ -175,8 +204,36 @@ mod tests {
     }
 
     #[test]
+    fn what_is_in_force_is_put_off_only_where_it_could_be_disabled() {
+        let kind = ChangeKind::Enforce { enforce_from: Some(NOW + Duration::DAY), require_ticket: true };
+        let decided = |user, above| decide_change(kind, &policy(user, above, Own::Enforced), false, NOW);
+        assert_eq!(decided(false, true), Err(Reason::MfaEnforcedByParent));
+        for (user, above) in [(false, false), (true, true)] {
+            assert!(matches!(decided(user, above), Ok(Decision::Set { enforced: true, .. })));
+        }
+        // What is not in force can be announced anywhere: it takes nothing back.
+        let unset = decide_change(kind, &policy(false, true, Own::Disabled), false, NOW);
+        assert!(matches!(unset, Ok(Decision::Set { enforced: true, .. })));
+    }
+
+    #[test]
+    fn a_date_that_has_come_means_at_once_and_one_too_far_ahead_is_refused() {
+        let enforce = |enforce_from| ChangeKind::Enforce { enforce_from, require_ticket: false };
+        for (asked, counts) in [
+            (None, Ok(None)),
+            (Some(NOW - Duration::DAY), Ok(None)),
+            (Some(NOW), Ok(None)),
+            (Some(NOW + Duration::MICROSECOND), Ok(Some(NOW + Duration::MICROSECOND))),
+            (Some(NOW + FURTHEST), Ok(Some(NOW + FURTHEST))),
+            (Some(NOW + FURTHEST + Duration::MICROSECOND), Err(TooFarAhead)),
+        ] {
+            assert_eq!(enforce(asked).at(NOW), counts.map(enforce), "{asked:?}");
+        }
+    }
+
+    #[test]
     fn enforcing_anew_with_other_terms_is_a_change() {
-        let from = Some(NOW + time::Duration::days(3));
+        let from = Some(NOW + Duration::days(3));
         for (enforce_from, require_ticket) in [(from, true), (None, false)] {
             let kind = ChangeKind::Enforce { enforce_from, require_ticket };
             let decided = decide_change(kind, &policy(false, false, Own::Enforced), false, NOW);

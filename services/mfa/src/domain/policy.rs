@@ -59,6 +59,11 @@ impl Setting {
     fn announces(&self, now: Timestamp) -> Option<Timestamp> {
         self.enforce_from.filter(|from| self.enforced && *from > now)
     }
+
+    /// Since when it demands MFA, where it does.
+    fn since(&self) -> Timestamp {
+        self.enforce_from.unwrap_or(self.set_time)
+    }
 }
 
 /// One level and what was set on it.
@@ -81,8 +86,22 @@ impl Level {
         }
     }
 
-    fn enforces(&self, now: Timestamp) -> bool {
+    /// Whether this level demands MFA at `now`.
+    #[must_use]
+    pub(crate) fn enforces(&self, now: Timestamp) -> bool {
         self.setting.as_ref().is_some_and(|setting| setting.enforces(now))
+    }
+
+    /// The date from which it will, where that is still to come.
+    #[must_use]
+    pub(crate) fn announces(&self, now: Timestamp) -> Option<Timestamp> {
+        self.setting.as_ref().and_then(|setting| setting.announces(now))
+    }
+
+    /// Whether it lets users enrol only with a ticket. It does so from the moment it is announced: else somebody with a
+    /// stolen password could enrol before the date comes.
+    fn requires_ticket(&self) -> bool {
+        self.setting.as_ref().is_some_and(|setting| setting.enforced && setting.require_ticket)
     }
 }
 
@@ -104,11 +123,11 @@ pub(crate) struct Effective {
     pub(crate) state: EffectiveState,
     /// The highest level that enforces.
     pub(crate) deciding: Option<PolicyLevel>,
-    /// Since when the deciding level demands it.
+    /// Since when it is demanded: the earliest of the levels that do.
     pub(crate) enforced_from: Option<Timestamp>,
     /// When nothing is demanded yet: the earliest announced date.
     pub(crate) announced_from: Option<Timestamp>,
-    /// Whether a level that enforces lets users enrol only with a ticket.
+    /// Whether a level that enforces, or has announced that it will, lets users enrol only with a ticket.
     pub(crate) requires_ticket: bool,
 }
 
@@ -151,22 +170,20 @@ impl Policy {
     #[must_use]
     pub(crate) fn effective(&self, now: Timestamp) -> Effective {
         let deciding = self.levels().find(|level| level.enforces(now));
-        let announced = || self.levels().filter_map(|level| level.setting.as_ref()?.announces(now)).min();
+        let announced = || self.levels().filter_map(|level| level.announces(now)).min();
+        let enforcing = self.levels().filter(|level| level.enforces(now));
+        let since = enforcing.filter_map(|level| level.setting.as_ref()).map(Setting::since).min();
         let state = match deciding {
             None => EffectiveState::Disabled,
             Some(level) if level.place == self.own.place => EffectiveState::Enabled,
             Some(_) => EffectiveState::EnabledByInheritance,
         };
-        let since = |setting: &Setting| setting.enforce_from.unwrap_or(setting.set_time);
         Effective {
             state,
             deciding: deciding.map(|level| level.place.target.level()),
-            enforced_from: deciding.and_then(|level| level.setting.as_ref()).map(since),
+            enforced_from: since,
             announced_from: if deciding.is_none() { announced() } else { None },
-            requires_ticket: self
-                .levels()
-                .filter(|level| level.enforces(now))
-                .any(|level| level.setting.as_ref().is_some_and(|setting| setting.require_ticket)),
+            requires_ticket: self.levels().any(Level::requires_ticket),
         }
     }
 

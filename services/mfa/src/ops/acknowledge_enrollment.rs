@@ -8,11 +8,12 @@ use eventlog::Act;
 use fault::{Outcome, Reason};
 use keyring::Keyring;
 use store::{Recorded, Unit};
-use types::{EventId, FactorId, OrganizationPath, SignInId, UserId};
+use types::{EnrollmentId, EventId, FactorId, OrganizationPath, SignInId, UserId};
 
 use super::secrets::{Holder, open, seal};
 use super::{Call, Mfa, Seen, SignInCall};
 use crate::domain::{Chain, Confirmed, EnrollmentBinding, Factor, Pending, UserState, usable};
+use crate::store::adoption::marks;
 use crate::store::events::{self, Whom};
 use crate::store::{self as rows, UserKey};
 
@@ -42,7 +43,7 @@ impl Mfa {
     /// Activates the factor that a sign-in confirmed. Identity, who asks, raises its own floor by following the event.
     ///
     /// # Errors
-    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, GENERATION_OUTDATED, CORRUPT.
+    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, GENERATION_OUTDATED, CORRUPT.
     pub(crate) async fn acknowledge_sign_in_enrollment(
         &self,
         call: SignInCall,
@@ -58,7 +59,8 @@ impl Mfa {
     /// force everywhere.
     ///
     /// # Errors
-    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, CORRUPT; NOT_YET_IN_FORCE: the factor is active.
+    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, CORRUPT; NOT_YET_IN_FORCE: the factor
+    /// is active.
     pub(crate) async fn acknowledge_enrollment(
         &self,
         caller: &SignedIn,
@@ -95,17 +97,30 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resul
     let Context { act, path, user_id, binding, seen, .. } = context;
     let user = UserKey::new(path, *user_id);
     let state = rows::user::lock(unit, user).await?;
-    if let Some(seen) = seen {
-        let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
-        if !seen.is_present(&state, &policy.version()) {
-            let (whom, reason) = (Whom { path, user_id: *user_id }, Reason::GenerationOutdated);
-            let draft = events::enrollment_refused(act, &whom, None, (0, false), reason.as_str());
-            return Ok(unit.record(draft).with(Err(reason)));
-        }
+    let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
+    if seen.as_ref().is_some_and(|seen| !seen.is_present(&state, &policy.version())) {
+        return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
     }
     let pending = usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at)?;
     let confirmed = pending.confirmed.ok_or(Reason::EnrollmentNotConfirmed)?;
+    // It may have come to be demanded since this enrolment began. A factor that is replaced has proved more.
+    let requires_ticket = state.ticket_required || policy.effective(act.at).requires_ticket;
+    if requires_ticket && pending.ticket.is_none() && rows::factor::load_in_unit(unit, user).await?.is_none()
+    {
+        return Ok(refuse(unit, context, Some(pending.id), Reason::EnrollmentTicketRequired));
+    }
     activate(unit, context, &state, &pending, confirmed).await
+}
+
+fn refuse(
+    unit: &mut Unit<'_>,
+    context: &Context,
+    enrollment: Option<EnrollmentId>,
+    reason: Reason,
+) -> Recorded<Result<Acknowledged, Reason>> {
+    let whom = Whom { path: &context.path, user_id: context.user_id };
+    let draft = events::enrollment_refused(&context.act, &whom, enrollment, (0, false), reason.as_str());
+    unit.record(draft).with(Err(reason))
 }
 
 async fn activate(
@@ -135,6 +150,7 @@ async fn activate(
     }
     rows::ticket::delete_unspent(unit, user).await?;
     rows::pending::delete_all(unit, user).await?;
+    marks::mark_user(unit, user, act.at).await?;
     let whom = Whom { path, user_id: *user_id };
     let ids = (*factor_id, pending.id);
     let draft = events::factor_enrolled(act, &whom, ids, *binding, state.generation, replaced);

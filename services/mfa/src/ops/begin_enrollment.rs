@@ -12,6 +12,7 @@ use types::{
     AuthSource, EnrollmentId, Login, OneTimeCode, OrganizationName, OrganizationPath, SignInId, Token,
     TokenHash, UserId,
 };
+use wire::UserState as Standing;
 
 use super::secrets::{Holder, seal};
 use super::try_code::{Attempt, count, try_code};
@@ -35,8 +36,8 @@ pub(crate) struct BeginEnrollment {
 enum Entry {
     /// A sign-in: there must be no factor, and nothing may have changed since it began.
     SignIn(Seen),
-    /// A session: a present factor must be proved.
-    Session(Option<OneTimeCode>),
+    /// A session: it must be of the present generation, and a present factor must be proved.
+    Session(Option<OneTimeCode>, i64),
 }
 
 struct Context {
@@ -79,7 +80,7 @@ impl Mfa {
     /// Begins an enrolment of a signed-in user. The present factor keeps working until the new one is acknowledged.
     ///
     /// # Errors
-    /// CODE_REFUSED; FACTOR_EXISTS when a factor is present and no code of it was sent; USER_NOT_LOCAL;
+    /// CODE_REFUSED; FACTOR_EXISTS when a factor is present and no code of it was sent; USER_NOT_LOCAL, USER_NOT_ACTIVE;
     /// ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED.
     pub(crate) async fn begin_enrollment(
         &self,
@@ -92,9 +93,12 @@ impl Mfa {
         if user.auth_source == AuthSource::External {
             return Err(Reason::UserNotLocal.into());
         }
+        if user.state != Standing::Active {
+            return Err(Reason::UserNotActive.into());
+        }
         let act = call.act_of(caller, self.clock.now());
         let binding = EnrollmentBinding::Session(caller.session_id);
-        let entry = Entry::Session(command.code);
+        let entry = Entry::Session(command.code, caller.generation);
         self.begin(act, (user.path, user.login, user.id), binding, entry, command.ticket).await
     }
 
@@ -156,7 +160,12 @@ async fn begin(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Begun
         }
         Entry::SignIn(_) if factor.is_some() => return Ok(refuse(unit, context, Reason::FactorExists)),
         Entry::SignIn(_) => {}
-        Entry::Session(code) => {
+        // A reset has committed here, and identity ends the session in a moment: it must not enrol in between, when there is
+        // no factor to prove.
+        Entry::Session(_, generation) if *generation != state.generation => {
+            return Ok(refuse(unit, context, Reason::TokenInvalid));
+        }
+        Entry::Session(code, _) => {
             if let Some(factor) = &factor {
                 let (receipt, reason) = prove(unit, context, code.as_ref(), &state, factor).await?;
                 if let Some(reason) = reason {

@@ -1,6 +1,7 @@
 //! Enforcing, disabling and re-enabling MFA for a target.
 
 use access::SignedIn;
+use clock::Timestamp;
 use eventlog::{Act, request_record};
 use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
@@ -9,7 +10,8 @@ use types::EventId;
 use super::set_policy::{NewValue, set_policy};
 use super::{Call, Explained, Mfa};
 use crate::domain::{
-    Change, ChangeKind, Decision, Located, Policy, Target, UserState, decide_change, etag, may_change,
+    Change, ChangeKind, Decision, Located, Policy, Target, TooFarAhead, UserState, decide_change, etag,
+    may_change,
 };
 use crate::store::{self as rows, UserKey};
 
@@ -40,44 +42,68 @@ impl Mfa {
     /// request id changes nothing and waits again; so does asking for what is already so.
     ///
     /// # Errors
-    /// NOT_FOUND, ROLE_NOT_ALLOWED, SELF_ADMINISTRATION, TARGET_OUTRANKS_ACTOR, USER_NOT_LOCAL, MFA_ENFORCED_BY_PARENT,
-    /// MFA_NOT_DISABLED, ETAG_MISMATCH, REQUEST_ID_REUSED; NOT_YET_IN_FORCE: the change stands.
+    /// INVALID_ARGUMENT (a date too far ahead), NOT_FOUND, ROLE_NOT_ALLOWED, SELF_ADMINISTRATION, TARGET_OUTRANKS_ACTOR,
+    /// USER_NOT_LOCAL, CLOCK_NOT_TRUSTED, MFA_ENFORCED_BY_PARENT, MFA_NOT_DISABLED, ETAG_MISMATCH, REQUEST_ID_REUSED;
+    /// NOT_YET_IN_FORCE: the change stands.
     pub(crate) async fn change_enforcement(
         &self,
         caller: &SignedIn,
         command: ChangeEnforcement,
         call: Call,
     ) -> Outcome<Explained> {
+        let now = self.clock.now();
+        let kind = command.change.kind.at(now).map_err(too_far_ahead)?;
         let located = self.locate(caller, command.target).await?;
         may_change(caller, &located)?;
         if located.is_exempt() {
             return Err(Reason::UserNotLocal.into());
         }
+        self.clock_trust.trusted()?;
         let context = Context {
-            act: call.act_of(caller, self.clock.now()),
-            request: call.request,
+            act: call.act_of(caller, now),
+            request: call.request.clone(),
             located: located.clone(),
-            change: command.change,
+            change: Change { kind, ..command.change },
             etag: command.etag,
         };
         let unit =
             self.store.unit("change_enforcement", context, |unit, context| Box::pin(change(unit, context)));
-        if let Some(event_id) = event_of(request_record::answer::<()>(unit.await))? {
+        let changed = match request_record::answer::<()>(unit.await) {
+            Ok((event_id, ())) => Some(event_id),
+            Err(fault) => self.unchanged(fault, call.request, now).await?,
+        };
+        if let Some(event_id) = changed {
             self.in_force.await_in_force(event_id).await?;
         }
         self.explain(caller, &located).await
     }
+
+    /// The event that made it so, when the fault says that it is so already; kept under the request's id, so that a
+    /// repetition changes nothing either, whatever somebody else changes in between.
+    async fn unchanged(
+        &self,
+        fault: Fault,
+        request: Option<request_record::Key>,
+        now: Timestamp,
+    ) -> Outcome<Option<EventId>> {
+        let Some(Unchanged(made_it_so)) = fault.cause().and_then(|cause| cause.downcast_ref()) else {
+            return Err(fault);
+        };
+        let (Some(event_id), Some(request)) = (*made_it_so, request) else { return Ok(*made_it_so) };
+        let keep = self.store.bookkeeping("keep_unchanged", (request, event_id, now), |unit, context| {
+            Box::pin(async move {
+                let (request, event_id, now) = context;
+                request_record::lookup(unit, Some(request), *now).await?;
+                request_record::insert(unit, Some(request), *event_id, &(), *now).await?;
+                Ok((*event_id, ()))
+            })
+        });
+        request_record::answer::<()>(keep.await).map(|(event_id, ())| Some(event_id))
+    }
 }
 
-/// The event that must be in force before the answer.
-fn event_of(outcome: Outcome<(EventId, ())>) -> Outcome<Option<EventId>> {
-    match outcome {
-        Ok((event_id, ())) => Ok(Some(event_id)),
-        Err(fault) => match fault.cause().and_then(|cause| cause.downcast_ref::<Unchanged>()) {
-            Some(Unchanged(event_id)) => Ok(*event_id),
-            None => Err(fault),
-        },
-    }
+fn too_far_ahead(_: TooFarAhead) -> Fault {
+    Fault::field("enforce_from", "must be at most a year ahead")
 }
 
 async fn change(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(EventId, ())>> {

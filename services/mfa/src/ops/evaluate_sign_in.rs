@@ -45,7 +45,9 @@ impl Mfa {
     ///
     /// # Errors
     /// DEPENDENCY_UNAVAILABLE while the creation of the user, or of an organisation above, has not arrived over the
-    /// followed logs: what the creator wished is not known then, and the answer must not be "no MFA".
+    /// followed logs: what the creator wished is not known then, and the answer must not be "no MFA". So while something
+    /// about the user that identity knows has not arrived: it may destroy what is configured. And so while identity does
+    /// not know yet of a deletion that is known here: what was configured is gone, which must not read as "no MFA".
     pub(crate) async fn evaluate_sign_in(&self, user: &UserFacts) -> Outcome<Evaluation> {
         let situation = self.known_situation(user).await?;
         let effective = situation.policy.effective(self.clock.now());
@@ -66,18 +68,19 @@ impl Mfa {
         })
     }
 
-    /// The situation of a user whose creation, and whose organisations', was applied here. Waits a moment for one that is
-    /// on its way.
+    /// The situation of a user about whom nothing is known here that identity does not know, nor the reverse. Waits a
+    /// moment for what is on its way.
     async fn known_situation(&self, user: &UserFacts) -> Outcome<Situation> {
         let key = UserKey::new(&user.path, user.id);
         let deadline = Instant::now() + self.patience.min(rpc::remaining_time() / 2);
         loop {
             let situation = situation::load(&self.store, &user.path, key, self.clock.now()).await?;
-            if situation.is_known {
+            if situation.is_known && situation.user_version >= user.version && !situation.is_deleted {
                 return Ok(situation);
             }
             if Instant::now() >= deadline {
-                let cause = "the creation of the user or of an organisation above has not arrived";
+                let cause =
+                    "mfa and identity do not know the same of the user or of an organisation above yet";
                 return Err(Fault::new(Reason::DependencyUnavailable).with_cause(cause));
             }
             sleep(LOOK_EVERY).await;

@@ -71,7 +71,7 @@ async fn issue(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<()>> 
     rows::pending::delete_all(unit, user).await?;
     rows::ticket::delete_unspent(unit, user).await?;
     rows::ticket::insert(unit, user, *ticket, act.at, *expire_time).await?;
-    Ok(unit.record(events::ticket_issued(act, &whom, *expire_time, true)).with(()))
+    Ok(unit.record(events::ticket_issued(act, &whom, *expire_time, true, "")).with(()))
 }
 
 async fn enforce(unit: &mut Unit<'_>, act: &Act, facts: &UserFacts, generation: i64) -> Outcome<()> {

@@ -24,18 +24,20 @@ impl Mfa {
         }
     }
 
-    /// Where a user stands.
+    /// Where a user stands: the user by identity's word, their organisation by tenant's, which may have moved a moment ago.
     ///
     /// # Errors
     /// As [`Self::locate`].
     pub(super) async fn locate_user(&self, id: UserId) -> Outcome<Located> {
         let UserFacts { id, path, role, auth_source, state, .. } = self.identity.resolve_user(id).await?;
-        match state {
-            UserState::Deleted => Err(Reason::NotFound.into()),
-            UserState::Active | UserState::Inactive => {
-                Ok(Located::User(path, TargetUser { id, role, auth_source }))
-            }
+        if state == UserState::Deleted {
+            return Err(Reason::NotFound.into());
         }
+        let organization = self.tenant.resolve_organization(path.organization_id()).await?;
+        if organization.state == OrganizationState::Deleted {
+            return Err(Reason::NotFound.into());
+        }
+        Ok(Located::User(organization.path, TargetUser { id, role, auth_source }))
     }
 
     async fn locate_organization(&self, id: OrganizationId, kind: OrganizationKind) -> Outcome<Located> {

@@ -12,6 +12,7 @@ use types::{EventId, FactorId, OneTimeCode};
 use super::try_code::{Attempt, count, try_code};
 use super::{Call, Mfa};
 use crate::domain::Chain;
+use crate::store::adoption::marks;
 use crate::store::events::{self, Purpose, Whom};
 use crate::store::{self as rows, UserKey};
 
@@ -83,6 +84,7 @@ async fn remove(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resu
     rows::user::save(unit, user, &state).await?;
     rows::factor::delete(unit, user).await?;
     rows::pending::delete_all(unit, user).await?;
+    marks::mark_user(unit, user, act.at).await?;
     let draft = events::factor_removed(act, &whom, factor.id, state.generation, caller.session_id);
     let event_id = draft.event_id();
     Ok(unit.record(draft).with(Ok(event_id)))

@@ -9,7 +9,7 @@ use store::{Recorded, Unit};
 use types::{EventId, OrganizationPath, Token, TokenHash, UserId};
 
 use super::change_enforcement::destroy;
-use super::set_policy::{next_version, set_by};
+use super::set_policy::{mark, next_version, set_by};
 use super::{Call, IssuedTicket, Mfa};
 use crate::domain::{Chain, Setting, TICKET_LIFETIME, Target, may_change};
 use crate::store::events::{self, Whom};
@@ -38,8 +38,8 @@ impl Mfa {
     /// force everywhere. A retry resets again and issues another ticket; the earlier one is void.
     ///
     /// # Errors
-    /// NOT_FOUND, ROLE_NOT_ALLOWED, SELF_ADMINISTRATION, TARGET_OUTRANKS_ACTOR, USER_NOT_LOCAL; NOT_YET_IN_FORCE: the
-    /// reset stands.
+    /// NOT_FOUND, ROLE_NOT_ALLOWED, SELF_ADMINISTRATION, TARGET_OUTRANKS_ACTOR, USER_NOT_LOCAL, CLOCK_NOT_TRUSTED;
+    /// NOT_YET_IN_FORCE: the reset stands.
     pub(crate) async fn reset_mfa(
         &self,
         caller: &SignedIn,
@@ -51,6 +51,7 @@ impl Mfa {
         if located.is_exempt() {
             return Err(Reason::UserNotLocal.into());
         }
+        self.clock_trust.trusted()?;
         let act = call.act_of(caller, self.clock.now());
         let token = Token::generate().map_err(|error| Fault::new(Reason::Internal).with_cause(error))?;
         let (ticket, expire_time) = (digest::token_hash(&token), act.at + TICKET_LIFETIME);
@@ -76,19 +77,23 @@ async fn reset(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Event
     let why = (command.reason.as_str(), command.ticket_reference.as_str());
     let draft = events::factor_reset(act, &whom, why, generation, destroyed, version);
     let event_id = draft.event_id();
+    let own_ticket = policy.own().setting.as_ref().is_some_and(|setting| setting.require_ticket);
+    let required = state.ticket_required || own_ticket || policy.effective(act.at).requires_ticket;
     let setting = Setting {
         enforced: true,
         reason: command.reason.clone(),
+        // What was announced for later holds from now on: a reset does not open it again.
         enforce_from: None,
-        require_ticket: policy.own().setting.as_ref().is_some_and(|setting| setting.require_ticket),
+        require_ticket: own_ticket,
         set_by: set_by(act),
         set_time: act.at,
         version,
         event_id,
     };
     rows::policy::set(unit, chain.own(), &setting).await?;
+    mark(unit, chain.own(), act.at).await?;
     let receipt = unit.record(draft);
-    let required = state.ticket_required;
-    let _also = unit.record(events::ticket_issued(act, &whom, *expire_time, required));
+    // The ticket is part of the reset, whose reason it shares.
+    let _also = unit.record(events::ticket_issued(act, &whom, *expire_time, required, &command.reason));
     Ok(receipt.with(event_id))
 }

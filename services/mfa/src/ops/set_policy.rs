@@ -6,9 +6,10 @@ use fault::Outcome;
 use store::{Receipt, Unit};
 use types::{EventId, OrganizationPath};
 
-use crate::domain::{Level, SetBy, Setting};
+use crate::domain::{Level, Place, SetBy, Setting, Target};
+use crate::store::adoption::marks;
 use crate::store::events::{self, EnforcementValue};
-use crate::store::policy;
+use crate::store::{UserKey, policy};
 
 /// A level's new value.
 #[derive(Debug)]
@@ -64,7 +65,20 @@ pub(super) async fn set_policy(
         event_id,
     };
     policy::set(unit, level.place, &setting).await?;
+    mark(unit, level.place, act.at).await?;
     Ok((unit.record(draft), event_id))
+}
+
+/// Marks a level whose value changed for being counted again.
+pub(super) async fn mark(unit: &Unit<'_>, place: Place, at: Timestamp) -> Outcome<()> {
+    let organization_id = place.organization_id;
+    match place.target {
+        Target::User(user_id) => marks::mark_user(unit, UserKey { organization_id, user_id }, at).await?,
+        Target::Provider(_) | Target::Reseller(_) | Target::Company(_) => {
+            marks::mark_organization(unit, organization_id, at).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The version a level has after its next change.

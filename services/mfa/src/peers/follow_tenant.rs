@@ -1,4 +1,4 @@
-//! tenant's log: organisations, and their creators' wish to enforce MFA.
+//! tenant's log: organisations and their lives, and their creators' wish to enforce MFA.
 
 use async_trait::async_trait;
 use clock::Timestamp;
@@ -24,20 +24,32 @@ impl Follow for FollowTenant {
     }
 
     fn types(&self) -> &'static [&'static str] {
-        &["tenant.organization.created", "tenant.organization.updated"]
+        &[
+            "tenant.organization.created",
+            "tenant.organization.updated",
+            "tenant.organization.realm_added",
+            "tenant.organization.suspended",
+            "tenant.organization.resumed",
+            "tenant.organization.moved",
+            "tenant.organization.deleted",
+        ]
     }
 
     async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()> {
-        match &event.payload {
-            Some(Payload::OrganizationCreated(created)) => {
-                let facts = OrganizationFacts::parse(created.organization.as_ref())?;
-                apply_organization_created(unit, &facts, created.enforce_mfa, &act_of(event, now)?).await
-            }
-            Some(Payload::OrganizationUpdated(updated)) => {
-                let facts = OrganizationFacts::parse(updated.organization.as_ref())?;
-                apply_organization(unit, &facts).await
-            }
-            _ => Err(unreadable("an event of tenant's without its payload")),
+        let act = act_of(event, now)?;
+        let (facts, created) = match &event.payload {
+            Some(Payload::OrganizationCreated(created)) => (&created.organization, Some(created.enforce_mfa)),
+            Some(Payload::OrganizationUpdated(updated)) => (&updated.organization, None),
+            Some(Payload::RealmAdded(added)) => (&added.organization, None),
+            Some(Payload::OrganizationStateChanged(changed)) => (&changed.organization, None),
+            Some(Payload::OrganizationMoved(moved)) => (&moved.organization, None),
+            Some(Payload::OrganizationDeleted(deleted)) => (&deleted.organization, None),
+            _ => return Err(unreadable("an event of tenant's without its payload")),
+        };
+        let facts = OrganizationFacts::parse(facts.as_ref())?;
+        match created {
+            Some(enforce_mfa) => apply_organization_created(unit, &facts, enforce_mfa, &act).await,
+            None => apply_organization(unit, &facts, &act).await,
         }
     }
 }

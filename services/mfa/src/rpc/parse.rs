@@ -8,7 +8,10 @@ use types::{Reasoning, SessionId, Token};
 use wire::{Client, PolicyVersion, UserFacts, id, optional_id};
 
 use crate::domain::{Change, ChangeKind, ProviderScope, Target};
-use crate::ops::{BeginEnrollment, ChangeEnforcement, RemoveFactor, ResetMfa, Seen, SignInCall, VerifyCode};
+use crate::ops::{
+    BeginEnrollment, ChangeEnforcement, IssueEnrollmentTicket, RemoveFactor, ResetMfa, Seen, SignInCall,
+    VerifyCode,
+};
 
 pub(super) fn target(target: Option<&mfa::Target>) -> Outcome<Target> {
     let target = target.and_then(|target| target.target.as_ref());
@@ -93,6 +96,14 @@ pub(super) fn reset(request: &mfa::ResetMfaRequest) -> Outcome<ResetMfa> {
         user_id: id("user_id", &request.user_id)?,
         reason: reason.as_str().to_owned(),
         ticket_reference: reference.as_str().to_owned(),
+    })
+}
+
+pub(super) fn issue(request: &mfa::IssueEnrollmentTicketRequest) -> Outcome<IssueEnrollmentTicket> {
+    let reason: Reasoning = id("reason", &request.reason)?;
+    Ok(IssueEnrollmentTicket {
+        user_id: id("user_id", &request.user_id)?,
+        reason: reason.as_str().to_owned(),
     })
 }
 

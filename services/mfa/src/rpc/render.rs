@@ -9,23 +9,12 @@ use crate::ops::{Configuration, Demand, Evaluation, Explained};
 
 pub(super) fn enforcement(explained: &Explained) -> mfa::Enforcement {
     let effective = &explained.effective;
-    let state = match effective.state {
-        EffectiveState::Disabled => mfa::EnforcementState::Disabled,
-        EffectiveState::Enabled => mfa::EnforcementState::Enabled,
-        EffectiveState::EnabledByInheritance => mfa::EnforcementState::EnabledByInheritance,
-    };
-    let configuration = match explained.configuration {
-        None => mfa::MfaConfiguration::Unspecified,
-        Some(Configuration::NotConfigured) => mfa::MfaConfiguration::NotConfigured,
-        Some(Configuration::Pending) => mfa::MfaConfiguration::Pending,
-        Some(Configuration::Configured) => mfa::MfaConfiguration::Configured,
-    };
     let refusal = explained.can_disable.as_ref().err();
     mfa::Enforcement {
         target: Some(target(explained.target)),
         own_state: own(explained.policy.own().own()).into(),
-        effective_state: state.into(),
-        configuration: configuration.into(),
+        effective_state: state(effective.state).into(),
+        configuration: configuration(explained.configuration).into(),
         levels: explained.policy.levels().map(level).collect(),
         deciding_level: policy_level(effective.deciding).into(),
         can_disable: refusal.is_none(),
@@ -33,6 +22,23 @@ pub(super) fn enforcement(explained: &Explained) -> mfa::Enforcement {
         cannot_disable_message: refusal.map(|fault| fault.message().to_owned()).unwrap_or_default(),
         exempt: explained.exempt,
         etag: explained.etag.clone(),
+    }
+}
+
+pub(super) fn state(state: EffectiveState) -> mfa::EnforcementState {
+    match state {
+        EffectiveState::Disabled => mfa::EnforcementState::Disabled,
+        EffectiveState::Enabled => mfa::EnforcementState::Enabled,
+        EffectiveState::EnabledByInheritance => mfa::EnforcementState::EnabledByInheritance,
+    }
+}
+
+pub(super) fn configuration(configuration: Option<Configuration>) -> mfa::MfaConfiguration {
+    match configuration {
+        None => mfa::MfaConfiguration::Unspecified,
+        Some(Configuration::NotConfigured) => mfa::MfaConfiguration::NotConfigured,
+        Some(Configuration::Pending) => mfa::MfaConfiguration::Pending,
+        Some(Configuration::Configured) => mfa::MfaConfiguration::Configured,
     }
 }
 
@@ -58,14 +64,14 @@ fn level(level: &Level) -> mfa::EnforcementLevel {
     }
 }
 
-fn own(own: Own) -> mfa::EnforcementState {
+pub(super) fn own(own: Own) -> mfa::EnforcementState {
     match own {
         Own::Enforced => mfa::EnforcementState::Enabled,
         Own::Unset | Own::Disabled => mfa::EnforcementState::Disabled,
     }
 }
 
-fn target(target: Target) -> mfa::Target {
+pub(super) fn target(target: Target) -> mfa::Target {
     let wire = match target {
         Target::Provider(ProviderScope::ClientsAndResellers) => {
             Wire::Provider(mfa::ProviderScope::ClientsAndResellers.into())
@@ -80,7 +86,7 @@ fn target(target: Target) -> mfa::Target {
     mfa::Target { target: Some(wire) }
 }
 
-fn policy_level(level: Option<PolicyLevel>) -> mfa::PolicyLevel {
+pub(super) fn policy_level(level: Option<PolicyLevel>) -> mfa::PolicyLevel {
     match level {
         None => mfa::PolicyLevel::Unspecified,
         Some(PolicyLevel::Provider) => mfa::PolicyLevel::Provider,

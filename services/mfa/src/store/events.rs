@@ -6,14 +6,16 @@ use eventlog::{Act, Draft, Subject};
 use fault::Reason;
 use proto::events::event::Payload;
 use proto::events::{
-    CallRefused, EnforcementChanged, EnrollmentBegun, EnrollmentConfirmed, EnrollmentRefused, FactorEnrolled,
-    FactorRemoved, FactorReset, TicketIssued, VerificationRefusal, VerificationRefused,
-    VerificationSucceeded,
+    CallRefused, ConfigurationDestroyed, EnforcementChanged, EnrollmentBegun, EnrollmentConfirmed,
+    EnrollmentRefused, FactorEnrolled, FactorRemoved, FactorReset, TicketIssued, VerificationRefusal,
+    VerificationRefused, VerificationSucceeded,
 };
 use types::{AttemptId, EnrollmentId, FactorId, OrganizationPath, SessionId, SignInId, UserId};
 use wire::timestamp_to_wire;
 
-use crate::domain::{EnrollmentBinding, Place, Target, Verdict};
+use crate::domain::{Destruction, EnrollmentBinding, Place, Target, Verdict};
+
+const CONFIGURATION_DESTROYED: &str = "mfa.configuration.destroyed";
 
 /// Whose event: the user, and the path of the user's organisation.
 #[derive(Debug, Clone)]
@@ -208,9 +210,40 @@ fn verification_succeeded(act: &Act, whom: &Whom<'_>, factor: Option<FactorId>, 
 }
 
 /// `mfa.ticket.issued`
-pub(crate) fn ticket_issued(act: &Act, whom: &Whom<'_>, expire_time: Timestamp, required: bool) -> Draft {
-    let payload = TicketIssued { expire_time: Some(timestamp_to_wire(expire_time)), required };
+pub(crate) fn ticket_issued(
+    act: &Act,
+    whom: &Whom<'_>,
+    expire_time: Timestamp,
+    required: bool,
+    reason: &str,
+) -> Draft {
+    let expire_time = Some(timestamp_to_wire(expire_time));
+    let payload = TicketIssued { expire_time, required, reason: reason.to_owned() };
     whom.draft(act, "mfa.ticket.issued", Payload::TicketIssued(payload))
+}
+
+/// `mfa.configuration.destroyed` of a user.
+pub(crate) fn configuration_destroyed(
+    act: &Act,
+    whom: &Whom<'_>,
+    generation: i64,
+    destroyed: Option<FactorId>,
+    cause: Destruction,
+) -> Draft {
+    let payload = ConfigurationDestroyed {
+        generation,
+        destroyed_factor_ids: destroyed.iter().map(ToString::to_string).collect(),
+        cause: cause.as_str().to_owned(),
+    };
+    whom.draft(act, CONFIGURATION_DESTROYED, Payload::ConfigurationDestroyed(payload))
+}
+
+/// `mfa.configuration.destroyed` of all users of an organisation: their number has no bound, so it names none of them.
+pub(crate) fn configurations_destroyed(act: &Act, path: &OrganizationPath) -> Draft {
+    let cause = Destruction::OrganizationDeleted.as_str().to_owned();
+    let payload = ConfigurationDestroyed { generation: 0, destroyed_factor_ids: Vec::new(), cause };
+    let subject = Subject::Organization(path.organization_id());
+    Draft::new(act, CONFIGURATION_DESTROYED, path, subject, Payload::ConfigurationDestroyed(payload))
 }
 
 /// `mfa.call.refused`: it belongs to the caller's own organisation and names the method, never the object, so that the log

@@ -3,7 +3,7 @@
 use clock::Timestamp;
 use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
-use types::FactorId;
+use types::{FactorId, OrganizationId};
 
 use super::UserKey;
 use crate::domain::{Factor, TimeStep};
@@ -66,6 +66,16 @@ pub(crate) async fn delete(unit: &Unit<'_>, user: UserKey) -> Result<Option<Fact
         DELETE FROM factor WHERE organization_id = $1 AND user_id = $2 RETURNING factor_id";
     let row = unit.query_opt(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
     row.map(|row| Ok(FactorId::from_uuid(row.try_get(0)?))).transpose()
+}
+
+/// Destroys the factors of every user of an organisation.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete_all(unit: &Unit<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+    const SQL: &str = "-- factor::delete_all
+        DELETE FROM factor WHERE organization_id = $1";
+    unit.execute(SQL, &[&organization.uuid()]).await.map(drop)
 }
 
 /// Raises the accepted step. A step that is not above the present one touches nothing, which is an error: the last line

@@ -1,9 +1,26 @@
 //! The table `known_user`: what identity's log says.
 
+use clock::Timestamp;
 use store::{StoreError, Unit};
+use types::AuthSource;
 use wire::{UserFacts, UserState};
 
 use super::UserKey;
+use crate::domain::KnownUser;
+
+/// What is known of a user, locked.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<Option<KnownUser>, StoreError> {
+    const SQL: &str = "-- known_user::lock
+        SELECT version, auth_source FROM known_user WHERE organization_id = $1 AND user_id = $2 FOR UPDATE";
+    let row = unit.query_opt(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
+    let Some(row) = row else { return Ok(None) };
+    let source: Result<AuthSource, _> = row.try_get::<_, &str>("auth_source")?.parse();
+    let auth_source = source.map_err(|_| StoreError::Unreadable { column: "known_user.auth_source" })?;
+    Ok(Some(KnownUser { version: row.try_get("version")?, auth_source }))
+}
 
 /// Applies facts, if they are newer than what is known.
 ///
@@ -28,6 +45,17 @@ pub(crate) async fn apply(unit: &Unit<'_>, facts: &UserFacts) -> Result<(), Stor
     let parameters: [&(dyn tokio_postgres::types::ToSql + Sync); 7] =
         [&organization, &id, &login, &role, &source, &state, &facts.version];
     unit.execute(SQL, &parameters).await.map(drop)
+}
+
+/// Notes that a session was opened for a user. One who is not known is nobody a figure is kept of.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn signed_in(unit: &Unit<'_>, user: UserKey, at: Timestamp) -> Result<(), StoreError> {
+    const SQL: &str = "-- known_user::signed_in
+        UPDATE known_user SET last_sign_in_time = greatest(last_sign_in_time, $3)
+        WHERE organization_id = $1 AND user_id = $2";
+    unit.execute(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid(), &at]).await.map(drop)
 }
 
 /// Marks that the creator's wish was looked at; whether this was the first time.

@@ -19,11 +19,11 @@ pub(crate) async fn name(store: &Store, id: OrganizationId) -> Result<Option<Org
     name.map(Some).map_err(|_| StoreError::Unreadable { column: "organization.name" })
 }
 
-/// Applies facts, if they are newer than what is known.
+/// Applies facts, if they are newer than what is known; whether they were. A deletion leaves a tombstone.
 ///
 /// # Errors
 /// The database's.
-pub(crate) async fn apply(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<(), StoreError> {
+pub(crate) async fn apply(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<bool, StoreError> {
     const SQL: &str = "-- organization::apply
         INSERT INTO organization AS o (organization_id, path, name, state, version, enforce_mfa_applied)
         VALUES ($1, $2, $3, $4, $5, false)
@@ -36,7 +36,7 @@ pub(crate) async fn apply(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<
         OrganizationState::Deleted => "deleted",
     };
     let (id, path, name) = (facts.id().uuid(), facts.path.uuids(), facts.name.as_str());
-    unit.execute(SQL, &[&id, &path, &name, &state, &facts.version]).await.map(drop)
+    Ok(unit.execute(SQL, &[&id, &path, &name, &state, &facts.version]).await? > 0)
 }
 
 /// Marks that the creator's wish was looked at; whether this was the first time.

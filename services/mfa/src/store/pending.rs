@@ -3,7 +3,7 @@
 use clock::Timestamp;
 use store::{StoreError, Unit};
 use tokio_postgres::Row;
-use types::EnrollmentId;
+use types::{EnrollmentId, OrganizationId};
 
 use super::UserKey;
 use super::ticket::hash;
@@ -132,6 +132,16 @@ pub(crate) async fn delete_all(unit: &Unit<'_>, user: UserKey) -> Result<(), Sto
     const SQL: &str = "-- pending::delete_all
         DELETE FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2";
     unit.execute(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await.map(drop)
+}
+
+/// Destroys every enrolment of every user of an organisation.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete_all_of(unit: &Unit<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+    const SQL: &str = "-- pending::delete_all_of
+        DELETE FROM pending_enrollment WHERE organization_id = $1";
+    unit.execute(SQL, &[&organization.uuid()]).await.map(drop)
 }
 
 fn pending(row: &Row) -> Result<Pending, StoreError> {

@@ -13,6 +13,10 @@ pub(crate) struct Situation {
     /// Whether the creations of the user and of every organisation above were applied, and with them the creators' wish
     /// to enforce MFA. Where not, nothing may be decided in anybody's favour.
     pub(crate) is_known: bool,
+    /// The version of the user's facts that were applied here.
+    pub(crate) user_version: i64,
+    /// Whether the user, or an organisation above, was deleted as far as is known here: then what was configured is gone.
+    pub(crate) is_deleted: bool,
     /// What is set on the levels above and at the user.
     pub(crate) policy: Policy,
     /// The user's generation.
@@ -40,13 +44,16 @@ pub(crate) async fn load(
                EXISTS (SELECT FROM factor f WHERE f.organization_id = $1 AND f.user_id = $2) AS has_factor,
                EXISTS (SELECT FROM pending_enrollment p WHERE p.organization_id = $1 AND p.user_id = $2
                        AND p.expire_time > $6 AND p.generation = coalesce(m.generation, 0)) AS has_pending,
-               EXISTS (SELECT FROM known_user k WHERE k.organization_id = $1 AND k.user_id = $2
-                       AND k.enforce_mfa_applied) AS user_known,
-               (SELECT count(*) FROM organization o WHERE o.organization_id = ANY ($5)
-                AND o.enforce_mfa_applied) AS organizations_known
+               coalesce(k.enforce_mfa_applied, false) AS user_known, coalesce(k.version, 0) AS user_version,
+               coalesce(k.state = 'deleted', false) AS user_deleted,
+               o.known AS organizations_known, o.deleted AS organizations_deleted
         FROM unnest($3::uuid[], $4::text[]) AS place (organization_id, target)
         LEFT JOIN enforcement e ON e.organization_id = place.organization_id AND e.target = place.target
-        LEFT JOIN user_mfa m ON m.organization_id = $1 AND m.user_id = $2";
+        LEFT JOIN user_mfa m ON m.organization_id = $1 AND m.user_id = $2
+        LEFT JOIN known_user k ON k.organization_id = $1 AND k.user_id = $2
+        CROSS JOIN (SELECT count(*) FILTER (WHERE enforce_mfa_applied) AS known,
+                           count(*) FILTER (WHERE state = 'deleted') > 0 AS deleted
+                    FROM organization WHERE organization_id = ANY ($5)) o";
     let chain = Chain::of_user(path, user.user_id);
     let (organizations, targets) = policy::places(&chain);
     let (organization, id, ids) = (user.organization_id.uuid(), user.user_id.uuid(), path.uuids());
@@ -58,6 +65,8 @@ pub(crate) async fn load(
     let known: i64 = row.try_get("organizations_known")?;
     Ok(Situation {
         is_known: row.try_get("user_known")? && usize::try_from(known) == Ok(ids.len()),
+        user_version: row.try_get("user_version")?,
+        is_deleted: row.try_get("user_deleted")? || row.try_get("organizations_deleted")?,
         policy: policy::read(&chain, &rows)?,
         generation: row.try_get("generation")?,
         has_factor: row.try_get("has_factor")?,

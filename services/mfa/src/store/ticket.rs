@@ -2,7 +2,7 @@
 
 use clock::Timestamp;
 use store::{StoreError, Unit};
-use types::TokenHash;
+use types::{OrganizationId, TokenHash};
 
 use super::UserKey;
 use crate::domain::{EnrollmentBinding, Ticket};
@@ -98,6 +98,19 @@ pub(crate) async fn delete_unspent(unit: &Unit<'_>, user: UserKey) -> Result<(),
     const SQL: &str = "-- ticket::delete_unspent
         DELETE FROM enrollment_ticket WHERE organization_id = $1 AND user_id = $2 AND spent_time IS NULL";
     unit.execute(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await.map(drop)
+}
+
+/// Destroys every unspent ticket of every user of an organisation.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete_unspent_of(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+) -> Result<(), StoreError> {
+    const SQL: &str = "-- ticket::delete_unspent_of
+        DELETE FROM enrollment_ticket WHERE organization_id = $1 AND spent_time IS NULL";
+    unit.execute(SQL, &[&organization.uuid()]).await.map(drop)
 }
 
 /// A hash as a row holds it.

@@ -2,6 +2,7 @@
 
 use store::{StoreError, Unit};
 use tokio_postgres::Row;
+use types::OrganizationId;
 
 use super::UserKey;
 use crate::domain::{Attempts, UserState};
@@ -49,6 +50,18 @@ pub(crate) async fn save(unit: &Unit<'_>, user: UserKey, state: &UserState) -> R
         ],
     )
     .await
+}
+
+/// Resets every user of an organisation that has a state here, as [`UserState::after_reset`] does one.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn reset_all(unit: &Unit<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+    const SQL: &str = "-- user::reset_all
+        UPDATE user_mfa SET generation = generation + 1, wrong_codes = 0, lock_level = 0, locked_until = NULL,
+            lock_recorded = false, recent_failures = '{}', exhausted_time = NULL, refused_while_locked = 0
+        WHERE organization_id = $1";
+    unit.execute(SQL, &[&organization.uuid()]).await.map(drop)
 }
 
 /// Counts one more attempt against a lock that is on the log already.

@@ -233,6 +233,7 @@ fn service(
         tenant: Arc::clone(peers) as _,
         identity: Arc::clone(peers) as _,
         in_force: Arc::clone(peers) as _,
+        clock_trust: Arc::clone(peers) as _,
         patience,
     })
 }
@@ -342,6 +343,7 @@ pub(super) fn session(user: &UserFacts) -> SignedIn {
         amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
         auth_time: datetime!(2026-11-24 09:00 UTC),
         mfa_time: Some(datetime!(2026-11-24 09:00 UTC)),
+        generation: 0,
     }
 }
 
@@ -393,7 +395,8 @@ pub(super) fn user_created(facts: &UserFacts, enforce: bool) -> Event {
     followed("identity.user.created", Payload::UserCreated(created))
 }
 
-fn followed(event_type: &str, payload: Payload) -> Event {
+/// An event of another service's log.
+pub(super) fn followed(event_type: &str, payload: Payload) -> Event {
     Event {
         id: EventId::generate().to_string(),
         position: 1,

@@ -9,7 +9,7 @@ use fault::{Outcome, Reason};
 use types::{AuthSource, EventId, OrganizationId, OrganizationPath, Role, UserId};
 use wire::{OrganizationFacts, OrganizationState, UserFacts, UserState};
 
-use crate::peers::{Identity, InForce, Tenant};
+use crate::peers::{ClockTrust, Identity, InForce, Tenant};
 
 /// What tenant and identity would answer, and what mfa waited for.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Peers {
     awaited: Mutex<Vec<EventId>>,
     is_behind: AtomicBool,
     is_away: AtomicBool,
+    is_clock_wrong: AtomicBool,
 }
 
 impl Peers {
@@ -59,6 +60,52 @@ impl Peers {
         self.is_away.store(away, Ordering::SeqCst);
     }
 
+    /// From now on nobody vouches for the clock, or somebody does again.
+    pub(super) fn set_clock_wrong(&self, wrong: bool) {
+        self.is_clock_wrong.store(wrong, Ordering::SeqCst);
+    }
+
+    /// An organisation changes at tenant; its facts from now on.
+    pub(super) fn change_organization(
+        &self,
+        id: OrganizationId,
+        change: impl FnOnce(&mut OrganizationFacts),
+    ) -> OrganizationFacts {
+        let mut organizations = self.organizations.lock().unwrap();
+        let facts = organizations.get_mut(&id).unwrap();
+        change(facts);
+        facts.version += 1;
+        facts.clone()
+    }
+
+    /// A user changes at identity; their facts from now on.
+    pub(super) fn change_user(&self, id: UserId, change: impl FnOnce(&mut UserFacts)) -> UserFacts {
+        let mut users = self.users.lock().unwrap();
+        let facts = users.get_mut(&id).unwrap();
+        change(facts);
+        facts.version += 1;
+        facts.clone()
+    }
+
+    /// identity has heard that a user's organisation moved. That makes no newer user.
+    pub(super) fn move_user(&self, id: UserId, path: &OrganizationPath) {
+        self.users.lock().unwrap().get_mut(&id).unwrap().path = path.clone();
+    }
+
+    /// A user as identity has them.
+    pub(super) fn user(&self, id: UserId) -> UserFacts {
+        self.users.lock().unwrap()[&id].clone()
+    }
+
+    /// The users of an organisation.
+    pub(super) fn users_of(&self, id: OrganizationId) -> Vec<UserId> {
+        let users = self.users.lock().unwrap();
+        let mut of: Vec<UserId> =
+            users.values().filter(|user| user.organization_id() == id).map(|user| user.id).collect();
+        of.sort();
+        of
+    }
+
     /// The events that were waited for so far.
     pub(super) fn awaited(&self) -> Vec<EventId> {
         self.awaited.lock().unwrap().clone()
@@ -83,6 +130,12 @@ impl Tenant for Peers {
 impl Identity for Peers {
     async fn resolve_user(&self, id: UserId) -> Outcome<UserFacts> {
         self.answer(self.users.lock().unwrap().get(&id).cloned())
+    }
+}
+
+impl ClockTrust for Peers {
+    fn trusted(&self) -> Outcome<()> {
+        if self.is_clock_wrong.load(Ordering::SeqCst) { Err(Reason::ClockNotTrusted.into()) } else { Ok(()) }
     }
 }
 

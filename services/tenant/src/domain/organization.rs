@@ -31,8 +31,14 @@ pub(crate) struct Organization {
 pub(crate) enum Refusal {
     /// The parent is not of the kind that has such children.
     NoSuchParent,
-    /// The parent is suspended or deleted.
+    /// The parent is suspended.
     ParentNotActive,
+    /// The organisation, or something above it, is suspended.
+    NotActive,
+    /// The organisation has as many realms as one can have.
+    TooManyRealms,
+    /// There are living organisations below it.
+    NotEmpty,
     /// The organisation was deleted.
     Deleted,
     /// The caller has seen another state than the present one.
@@ -45,7 +51,9 @@ impl Refusal {
     pub(crate) const fn reason(self) -> Reason {
         match self {
             Self::NoSuchParent | Self::Deleted => Reason::NotFound,
-            Self::ParentNotActive => Reason::OrganizationNotActive,
+            Self::ParentNotActive | Self::NotActive => Reason::OrganizationNotActive,
+            Self::TooManyRealms => Reason::InvalidArgument,
+            Self::NotEmpty => Reason::OrganizationNotEmpty,
             Self::Outdated => Reason::EtagMismatch,
         }
     }
@@ -53,7 +61,10 @@ impl Refusal {
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
-        refusal.reason().into()
+        match refusal {
+            Refusal::TooManyRealms => Self::field("realm", "is one more than an organisation can have"),
+            _ => refusal.reason().into(),
+        }
     }
 }
 
@@ -105,7 +116,7 @@ impl Organization {
     ///
     /// # Errors
     /// [`Refusal::NoSuchParent`] when this is not of the kind that has children of `kind`;
-    /// [`Refusal::ParentNotActive`].
+    /// [`Refusal::ParentNotActive`]; [`Refusal::Deleted`].
     pub(crate) fn child(
         &self,
         kind: OrganizationKind,
@@ -120,8 +131,23 @@ impl Organization {
         }
         match self.state {
             OrganizationState::Active => Ok(Self::new(path, name, realm.into_iter().collect(), now)),
-            OrganizationState::Inactive | OrganizationState::Deleted => Err(Refusal::ParentNotActive),
+            OrganizationState::Inactive => Err(Refusal::ParentNotActive),
+            OrganizationState::Deleted => Err(Refusal::Deleted),
         }
+    }
+
+    /// Whether it is there, and as the caller has seen it.
+    ///
+    /// # Errors
+    /// [`Refusal::Deleted`]; [`Refusal::Outdated`] when `seen` is given and is not the present state's mark.
+    pub(crate) fn check(&self, seen: Option<&Etag>) -> Result<(), Refusal> {
+        if self.state == OrganizationState::Deleted {
+            return Err(Refusal::Deleted);
+        }
+        if seen.is_some_and(|seen| *seen != self.etag()) {
+            return Err(Refusal::Outdated);
+        }
+        Ok(())
     }
 
     /// This organisation under a new name.
@@ -134,20 +160,11 @@ impl Organization {
         seen: Option<&Etag>,
         now: OffsetDateTime,
     ) -> Result<Changed, Refusal> {
-        if self.state == OrganizationState::Deleted {
-            return Err(Refusal::Deleted);
-        }
-        if seen.is_some_and(|seen| *seen != self.etag()) {
-            return Err(Refusal::Outdated);
-        }
-        let mut organization = self.clone();
+        self.check(seen)?;
         if *name == self.name {
-            return Ok(Changed { organization, fields: Vec::new() });
+            return Ok(Changed { organization: self.clone(), fields: Vec::new() });
         }
-        organization.name = name.clone();
-        organization.version += 1;
-        // The time was drawn before the lock: whoever waited longer must not turn it back.
-        organization.update_time = now.max(self.update_time);
+        let organization = Self { name: name.clone(), ..self.next(now) };
         Ok(Changed { organization, fields: vec![Field::Name] })
     }
 
@@ -167,6 +184,12 @@ impl Organization {
     #[must_use]
     pub(crate) fn parent_id(&self) -> Option<OrganizationId> {
         self.path.ids().iter().rev().nth(1).copied()
+    }
+
+    /// The organisations above, provider first.
+    #[must_use]
+    pub(crate) fn ids_above(&self) -> &[OrganizationId] {
+        self.path.ids().split_last().map_or(&[], |(_, above)| above)
     }
 
     /// Its name as it is compared.
@@ -193,11 +216,18 @@ impl Organization {
         }
     }
 
+    /// The same in its next version.
+    fn next(&self, now: OffsetDateTime) -> Self {
+        // The time was drawn before the lock: whoever waited longer must not turn it back.
+        Self { version: self.version + 1, update_time: now.max(self.update_time), ..self.clone() }
+    }
+
     fn new(path: OrganizationPath, name: OrganizationName, realms: Vec<Realm>, now: OffsetDateTime) -> Self {
         let state = OrganizationState::Active;
         Self { path, name, realms, state, version: 1, create_time: now, update_time: now }
     }
 }
 
+mod life_cycle;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use access::{SignedIn, within_reach};
 use eventlog::{Act, request_record};
 use fault::{Outcome, Reason};
+use host::ClockGuard;
 use store::{Recorded, Unit};
 use types::{EventId, OrganizationId, OrganizationKind, OrganizationName, Realm};
 
@@ -26,6 +27,7 @@ struct Context {
     id: OrganizationId,
     act: Act,
     request: Option<request_record::Key>,
+    clock_guard: ClockGuard,
 }
 
 impl Tenant {
@@ -36,8 +38,8 @@ impl Tenant {
     ///
     /// # Errors
     /// NOT_FOUND for a parent that is foreign, missing or of another level; ORGANIZATION_NOT_ACTIVE for one that is
-    /// suspended; NAME_TAKEN; REALM_TAKEN; REQUEST_ID_REUSED; NOT_YET_IN_FORCE: the organisation exists, but mfa has not
-    /// applied the enforcement in time.
+    /// suspended; NAME_TAKEN; REALM_TAKEN; REQUEST_ID_REUSED; CLOCK_NOT_TRUSTED, with `enforce_mfa`; NOT_YET_IN_FORCE: the
+    /// organisation exists, but mfa has not applied the enforcement in time.
     pub(super) async fn create_child(
         &self,
         caller: SignedIn,
@@ -47,7 +49,8 @@ impl Tenant {
         let enforce_mfa = child.enforce_mfa;
         let act = call.act_of(&caller, self.clock.now());
         let id = OrganizationId::generate();
-        let context = Context { caller: caller.clone(), child, id, act, request: call.request };
+        let clock_guard = self.clock_guard.clone();
+        let context = Context { caller: caller.clone(), child, id, act, request: call.request, clock_guard };
         let unit =
             self.store.unit("create_organization", context, |unit, context| Box::pin(create(unit, context)));
         let (event_id, answer) = request_record::answer(unit.await)?;
@@ -62,11 +65,14 @@ impl Tenant {
 }
 
 async fn create(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(EventId, Answer)>> {
-    let Context { caller, child, id, act, request } = context;
+    let Context { caller, child, id, act, request, clock_guard } = context;
     request_record::lookup(unit, request.as_ref(), act.at).await?;
     rows::share(unit, child.parent_id).await?;
     let parent = rows::load_in_unit(unit, child.parent_id).await?.ok_or(Reason::NotFound)?;
     within_reach(caller, &parent.path)?;
+    if child.enforce_mfa {
+        clock_guard.trusted()?;
+    }
     let organization = parent.child(child.kind, *id, child.name.clone(), child.realm.clone(), act.at)?;
     rows::insert(unit, &organization).await?;
     let created = rows::organization_created(act, &organization, child.enforce_mfa);

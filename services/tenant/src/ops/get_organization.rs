@@ -12,7 +12,7 @@ impl Tenant {
     /// An organisation in the caller's branch.
     ///
     /// # Errors
-    /// NOT_FOUND, the same for one that is foreign and one that is missing.
+    /// NOT_FOUND, the same for one that is foreign, missing or deleted.
     pub(crate) async fn get_organization(
         &self,
         caller: &SignedIn,
@@ -20,6 +20,7 @@ impl Tenant {
     ) -> Outcome<Organization> {
         let organization = rows::load(&self.store, id).await?.ok_or(Reason::NotFound)?;
         within_reach(caller, &organization.path)?;
+        organization.check(None)?;
         Ok(organization)
     }
 }

@@ -2,10 +2,11 @@
 
 use access::{SignedIn, within_reach};
 use eventlog::{Act, request_record};
-use fault::{Fault, Outcome, Reason};
+use fault::{Outcome, Reason};
 use store::{Recorded, Unit};
 use types::{EventId, OrganizationId, OrganizationName};
 
+use super::unchanged::Unchanged;
 use super::{Call, Tenant};
 use crate::domain::{Etag, Organization};
 use crate::store::{self as rows, Answer};
@@ -26,12 +27,6 @@ struct Context {
     request: Option<request_record::Key>,
 }
 
-/// The organisation already is as it was asked to be. A unit that records nothing writes nothing, so this leaves it as an
-/// error does: rolled back.
-#[derive(Debug, thiserror::Error)]
-#[error("nothing changes")]
-struct Unchanged(Organization);
-
 impl Tenant {
     /// Renames an organisation in the caller's branch. What already is as asked for is answered as it is, without an
     /// event. Existing enrolments keep the issuer they were made with; later ones show the new name.
@@ -50,7 +45,7 @@ impl Tenant {
             self.store.unit("update_organization", context, |unit, context| Box::pin(rename(unit, context)));
         let organization = match request_record::answer(unit.await) {
             Ok((_, answer)) => Answer::read(&answer)?,
-            Err(fault) => unchanged(fault)?,
+            Err(fault) => Unchanged::caught(fault)?.organization,
         };
         // Also of what is answered again: the caller's place may have changed since.
         within_reach(&caller, &organization.path)?;
@@ -66,18 +61,11 @@ async fn rename(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(Eve
     within_reach(caller, &present.path)?;
     let changed = present.rename(&command.name, command.etag.as_ref(), act.at)?;
     if changed.fields.is_empty() {
-        return Err(Fault::new(Reason::Internal).with_cause(Unchanged(present)));
+        return Err(Unchanged { organization: present, since: None }.leave());
     }
     rows::update_name(unit, &changed.organization).await?;
     let updated = rows::organization_updated(act, &changed);
     let (event_id, answer) = (updated.event_id(), Answer::of(&changed.organization));
     request_record::insert(unit, request.as_ref(), event_id, &answer, act.at).await?;
     Ok(unit.record(updated).with((event_id, answer)))
-}
-
-fn unchanged(fault: Fault) -> Outcome<Organization> {
-    match fault.cause().and_then(|cause| cause.downcast_ref::<Unchanged>()) {
-        Some(Unchanged(organization)) => Ok(organization.clone()),
-        None => Err(fault),
-    }
 }

@@ -2,12 +2,13 @@
 
 use fault::{Fault, Outcome};
 use proto::{common, tenant};
-use types::{OrganizationId, OrganizationKind, Realm};
+use types::{OrganizationId, OrganizationKind, Realm, Reasoning};
 use wire::{id, optional_id};
 
 use crate::domain::{Etag, Field, PageSize};
 use crate::ops::{
-    Bootstrap, CreateCompany, CreateReseller, ListOrganizations, OrganizationKey, UpdateOrganization,
+    AddRealm, Bootstrap, CreateCompany, CreateReseller, DeleteOrganization, ListOrganizations, MoveCompany,
+    OrganizationKey, SetSuspended, UpdateOrganization, Wanted,
 };
 
 pub(super) fn bootstrap(request: &tenant::BootstrapRequest) -> Outcome<Bootstrap> {
@@ -61,6 +62,52 @@ pub(super) fn update_organization(
         name: id("name", &request.name)?,
         etag: Etag::sent(&request.etag),
     })
+}
+
+pub(super) fn add_realm(request: &tenant::AddRealmRequest) -> Outcome<AddRealm> {
+    Ok(AddRealm { wanted: wanted(&request.organization_id, "")?, realm: id("realm", &request.realm)? })
+}
+
+pub(super) fn suspend_organization(request: &tenant::SuspendOrganizationRequest) -> Outcome<SetSuspended> {
+    Ok(SetSuspended {
+        wanted: wanted(&request.organization_id, &request.etag)?,
+        suspended: true,
+        reason: reason(&request.reason)?,
+    })
+}
+
+pub(super) fn resume_organization(request: &tenant::ResumeOrganizationRequest) -> Outcome<SetSuspended> {
+    Ok(SetSuspended {
+        wanted: wanted(&request.organization_id, &request.etag)?,
+        suspended: false,
+        reason: reason(&request.reason)?,
+    })
+}
+
+pub(super) fn move_company(request: &tenant::MoveCompanyRequest) -> Outcome<MoveCompany> {
+    let organization_id = id("company_id", &request.company_id)?;
+    Ok(MoveCompany {
+        wanted: Wanted { organization_id, etag: Etag::sent(&request.etag) },
+        reseller_id: id("reseller_id", &request.reseller_id)?,
+        reason: reason(&request.reason)?,
+    })
+}
+
+pub(super) fn delete_organization(
+    request: &tenant::DeleteOrganizationRequest,
+) -> Outcome<DeleteOrganization> {
+    Ok(DeleteOrganization {
+        wanted: wanted(&request.organization_id, &request.etag)?,
+        reason: reason(&request.reason)?,
+    })
+}
+
+fn wanted(organization: &str, etag: &str) -> Outcome<Wanted> {
+    Ok(Wanted { organization_id: organization_id(organization)?, etag: Etag::sent(etag) })
+}
+
+fn reason(text: &str) -> Outcome<Reasoning> {
+    id("reason", text)
 }
 
 pub(super) fn organization_key(request: &tenant::ResolveOrganizationRequest) -> Outcome<OrganizationKey> {

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use proto::tenant::tenant_service_server::TenantService;
 use proto::tenant::{
-    BootstrapRequest, BootstrapResponse, CreateCompanyRequest, CreateCompanyResponse, CreateResellerRequest,
-    CreateResellerResponse, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
-    ListOrganizationsResponse, UpdateOrganizationRequest, UpdateOrganizationResponse,
+    AddRealmRequest, AddRealmResponse, BootstrapRequest, BootstrapResponse, CreateCompanyRequest,
+    CreateCompanyResponse, CreateResellerRequest, CreateResellerResponse, DeleteOrganizationRequest,
+    DeleteOrganizationResponse, GetOrganizationRequest, GetOrganizationResponse, ListOrganizationsRequest,
+    ListOrganizationsResponse, MoveCompanyRequest, MoveCompanyResponse, ResumeOrganizationRequest,
+    ResumeOrganizationResponse, SuspendOrganizationRequest, SuspendOrganizationResponse,
+    UpdateOrganizationRequest, UpdateOrganizationResponse,
 };
 use rpc::{respond, signed_in};
 use tonic::{Request, Response, Status};
@@ -97,6 +100,76 @@ impl TenantService for TenantHandlers {
             let command = parse::update_organization(request.get_ref())?;
             let organization = self.0.update_organization(caller, command, call).await?;
             Ok(UpdateOrganizationResponse { organization: Some(render::organization(&organization)) })
+        };
+        respond(answer.await)
+    }
+
+    async fn add_realm(
+        &self,
+        request: Request<AddRealmRequest>,
+    ) -> Result<Response<AddRealmResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "AddRealm", &request.get_ref().request_id, &request)?;
+            let command = parse::add_realm(request.get_ref())?;
+            let organization = self.0.add_realm(caller, command, call).await?;
+            Ok(AddRealmResponse { organization: Some(render::organization(&organization)) })
+        };
+        respond(answer.await)
+    }
+
+    async fn suspend_organization(
+        &self,
+        request: Request<SuspendOrganizationRequest>,
+    ) -> Result<Response<SuspendOrganizationResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "SuspendOrganization", &request.get_ref().request_id, &request)?;
+            let command = parse::suspend_organization(request.get_ref())?;
+            let organization = self.0.set_suspended(caller, command, call).await?;
+            Ok(SuspendOrganizationResponse { organization: Some(render::organization(&organization)) })
+        };
+        respond(answer.await)
+    }
+
+    async fn resume_organization(
+        &self,
+        request: Request<ResumeOrganizationRequest>,
+    ) -> Result<Response<ResumeOrganizationResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "ResumeOrganization", &request.get_ref().request_id, &request)?;
+            let command = parse::resume_organization(request.get_ref())?;
+            let organization = self.0.set_suspended(caller, command, call).await?;
+            Ok(ResumeOrganizationResponse { organization: Some(render::organization(&organization)) })
+        };
+        respond(answer.await)
+    }
+
+    async fn move_company(
+        &self,
+        request: Request<MoveCompanyRequest>,
+    ) -> Result<Response<MoveCompanyResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "MoveCompany", &request.get_ref().request_id, &request)?;
+            let command = parse::move_company(request.get_ref())?;
+            let organization = self.0.move_company(caller, command, call).await?;
+            Ok(MoveCompanyResponse { organization: Some(render::organization(&organization)) })
+        };
+        respond(answer.await)
+    }
+
+    async fn delete_organization(
+        &self,
+        request: Request<DeleteOrganizationRequest>,
+    ) -> Result<Response<DeleteOrganizationResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "DeleteOrganization", &request.get_ref().request_id, &request)?;
+            let command = parse::delete_organization(request.get_ref())?;
+            self.0.delete_organization(caller, command, call).await?;
+            Ok(DeleteOrganizationResponse {})
         };
         respond(answer.await)
     }

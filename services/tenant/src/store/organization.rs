@@ -2,7 +2,8 @@
 
 use fault::Outcome;
 use store::{Store, StoreError, Unit};
-use types::{OrganizationId, OrganizationKind, Realm};
+use types::{EventId, OrganizationId, OrganizationKind, Realm};
+use uuid::Uuid;
 
 use super::violation::explain;
 use super::{realm, row};
@@ -155,4 +156,62 @@ pub(crate) async fn update_name(unit: &Unit<'_>, organization: &Organization) ->
     )
     .await
     .map_err(explain)
+}
+
+/// Writes place, state and version of a locked organisation, and the event of this change, which others must apply.
+///
+/// # Errors
+/// NAME_TAKEN among its new siblings.
+pub(crate) async fn update(unit: &Unit<'_>, organization: &Organization, event_id: EventId) -> Outcome<()> {
+    const SQL: &str = "-- organization::update
+        UPDATE organization
+        SET parent_id = $2, path = $3, state = $4, version = $5, update_time = $6, change_event_id = $7
+        WHERE organization_id = $1 AND version = $5::bigint - 1";
+    unit.execute_one(
+        "organization::update",
+        SQL,
+        &[
+            &organization.id().uuid(),
+            &organization.parent_id().map(OrganizationId::uuid),
+            &organization.path.uuids(),
+            &row::state(organization.state),
+            &organization.version,
+            &organization.update_time,
+            &event_id.uuid(),
+        ],
+    )
+    .await
+    .map_err(explain)
+}
+
+/// The event of an organisation's last change that others must have applied; none when there was no such change.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn last_change(unit: &Unit<'_>, id: OrganizationId) -> Result<Option<EventId>, StoreError> {
+    const SQL: &str = "-- organization::last_change
+        SELECT change_event_id FROM organization WHERE organization_id = $1";
+    let Some(row) = unit.query_opt(SQL, &[&id.uuid()]).await? else { return Ok(None) };
+    Ok(row.try_get::<_, Option<Uuid>>(0)?.map(EventId::from_uuid))
+}
+
+/// Whether anything living is directly below an organisation.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn has_children(unit: &Unit<'_>, parent: OrganizationId) -> Result<bool, StoreError> {
+    const SQL: &str = "-- organization::has_children
+        SELECT organization_id FROM organization WHERE parent_id = $1 AND state <> 'deleted' LIMIT 1";
+    Ok(unit.query_opt(SQL, &[&parent.uuid()]).await?.is_some())
+}
+
+/// Whether none of these organisations is suspended or deleted.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn all_active(unit: &Unit<'_>, ids: &[OrganizationId]) -> Result<bool, StoreError> {
+    const SQL: &str = "-- organization::all_active
+        SELECT organization_id FROM organization WHERE organization_id = ANY ($1) AND state <> 'active' LIMIT 1";
+    let ids: Vec<Uuid> = ids.iter().map(|id| id.uuid()).collect();
+    Ok(unit.query_opt(SQL, &[&ids]).await?.is_none())
 }

@@ -75,10 +75,10 @@ async fn a_foreign_parent_a_missing_one_and_one_of_another_level_are_the_same() 
 #[tokio::test]
 async fn nothing_is_created_below_a_suspended_reseller() {
     let (fixture, tree) = Fixture::with_tree().await;
-    for state in ["suspended", "deleted"] {
+    for (state, reason) in [("suspended", Reason::OrganizationNotActive), ("deleted", Reason::NotFound)] {
         fixture.set_state(&tree.reseller, state).await;
         let refused = create(&fixture, &admin(&tree.provider), company(&tree.reseller, "Initech")).await;
-        assert_eq!(refusal(refused), Reason::OrganizationNotActive);
+        assert_eq!(refusal(refused), reason);
     }
 }
 
@@ -88,9 +88,7 @@ async fn what_is_being_suspended_is_waited_for() {
     fixture.rows.batch_execute("BEGIN").await.unwrap();
     fixture.set_state(&tree.reseller, "suspended").await;
     let suspend = async {
-        let blocks = "SELECT EXISTS (SELECT FROM pg_locks \
-                      WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))";
-        while !fixture.rows.query_one(blocks, &[]).await.unwrap().get::<_, bool>(0) {}
+        fixture.somebody_waits().await;
         fixture.rows.batch_execute("COMMIT").await.unwrap();
     };
     let caller = admin(&tree.reseller);

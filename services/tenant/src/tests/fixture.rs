@@ -2,23 +2,32 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use access::{Caller, Peer, SignedIn};
 use clock::ManualClock;
 use eventlog::{Dependents, Log, Sequencer};
 use fault::Reason;
+use host::{ClockGuard, ClockGuardOptions, SteeredReference};
 use keyring::Keyring;
 use prost::Message;
+use proto::common::OrganizationFacts;
 use proto::events::Event;
+use proto::tenant::organization_facts_service_server::OrganizationFactsService;
+use proto::tenant::resolve_organization_request::Key;
 use proto::tenant::tenant_service_server::TenantService;
-use proto::tenant::{BootstrapRequest, CreateCompanyRequest, CreateResellerRequest, Organization};
+use proto::tenant::{
+    BootstrapRequest, CreateCompanyRequest, CreateResellerRequest, Organization, ResolveOrganizationRequest,
+};
 use rpc::PeerChannel;
 use store::{PoolOptions, Store};
 use time::macros::datetime;
 use tonic::{Request, Response, Status};
 use types::{OrganizationPath, Role, ServiceName, SessionId, UserId};
 
+use super::dependent::{Dependent, reserve};
 use super::support::{Certificates, Database, TRUST_DOMAIN};
+use crate::domain::Organization as Stored;
 use crate::ops::Tenant;
 use crate::rpc::{FactsHandlers, TenantHandlers};
 
@@ -28,6 +37,8 @@ pub(super) struct Fixture {
     pub(super) rpcs: TenantHandlers,
     pub(super) facts: FactsHandlers,
     pub(super) clock: ManualClock,
+    /// What the clock is compared with.
+    pub(super) reference: SteeredReference,
     pub(super) rows: tokio_postgres::Client,
     pub(super) certificates: Certificates,
     _sequencer: Sequencer,
@@ -43,13 +54,33 @@ pub(super) struct Tree {
 }
 
 impl Fixture {
-    /// On an empty database. mfa is not there: nobody listens where it should.
+    /// On an empty database. identity and mfa are not there: nobody listens where they should.
     pub(super) async fn new() -> Self {
-        Self::with_mfa_at(([127, 0, 0, 1], 1).into()).await
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        Self::with_peers_at([nowhere, nowhere]).await
     }
 
-    /// On an empty database, with mfa at an address.
-    pub(super) async fn with_mfa_at(mfa: SocketAddr) -> Self {
+    /// With a tree, and with identity and mfa, which have applied nothing yet.
+    pub(super) async fn with_dependents() -> (Self, Tree, [Dependent; 2]) {
+        let [(identity, identity_at), (mfa, mfa_at)] = [reserve(), reserve()];
+        let fixture = Self::with_peers_at([identity_at, mfa_at]).await;
+        let identity = Dependent::start(&fixture, Peer::IDENTITY, identity).await;
+        let mfa = Dependent::start(&fixture, Peer::MFA, mfa).await;
+        let tree = fixture.tree().await;
+        (fixture, tree, [identity, mfa])
+    }
+
+    /// With a tree, and with identity and mfa, which apply everything at once.
+    pub(super) async fn in_force() -> (Self, Tree) {
+        let (fixture, tree, dependents) = Self::with_dependents().await;
+        for dependent in &dependents {
+            dependent.apply_everything().await;
+        }
+        (fixture, tree)
+    }
+
+    /// On an empty database, with identity and mfa at addresses.
+    async fn with_peers_at(peers: [SocketAddr; 2]) -> Self {
         let database = Database::create(crate::migrations).await;
         let certificates = Certificates::create();
         let clock = ManualClock::at(datetime!(2026-11-24 09:00 UTC));
@@ -57,15 +88,30 @@ impl Fixture {
         let keyring = Arc::new(Keyring::ephemeral().unwrap());
         let log = Log::open(ServiceName::Tenant, store.clone(), Arc::clone(&keyring), clock.shared());
         let sequencer = Sequencer::spawn(&database.sequencer_url, Default::default()).unwrap();
-        let mfa = vec![mfa.to_string()];
-        let mfa = PeerChannel::connect_lazily(mfa, &certificates.of("tenant"), Peer::MFA).unwrap();
-        let enforcers = Dependents::new(ServiceName::Tenant, log, vec![(ServiceName::Mfa, mfa)]);
-        let tenant = Arc::new(Tenant { store, clock: clock.shared(), keyring, enforcers });
+        let own = certificates.of("tenant");
+        let channel = |address: SocketAddr, name| {
+            PeerChannel::connect_lazily(vec![address.to_string()], &own, name).unwrap()
+        };
+        let mfa = (ServiceName::Mfa, channel(peers[1], Peer::MFA));
+        let identity = (ServiceName::Identity, channel(peers[0], Peer::IDENTITY));
+        let reference = SteeredReference::default();
+        let often = ClockGuardOptions { every: Duration::from_millis(5), ..Default::default() };
+        let clock_guard = ClockGuard::spawn(clock.shared(), vec![Arc::new(reference.clone())], often);
+        clock_guard.looked().await;
+        let tenant = Arc::new(Tenant {
+            store,
+            clock: clock.shared(),
+            keyring,
+            enforcers: Dependents::new(ServiceName::Tenant, log.clone(), vec![mfa.clone()]),
+            dependents: Dependents::new(ServiceName::Tenant, log, vec![identity, mfa]),
+            clock_guard,
+        });
         Self {
             rpcs: TenantHandlers(Arc::clone(&tenant)),
             facts: FactsHandlers(Arc::clone(&tenant)),
             tenant,
             clock,
+            reference,
             rows: database.owner().await,
             certificates,
             _sequencer: sequencer,
@@ -115,17 +161,42 @@ impl Fixture {
         rows.iter().map(|row| Event::decode(row.get::<_, &[u8]>(0)).unwrap()).collect()
     }
 
-    /// The position of the last event that is in the log by now or will be in a moment.
-    pub(super) async fn position_of_last_event(&self) -> i64 {
-        let sql = "SELECT (SELECT max(position) FROM event_position), (SELECT count(*) FROM event), \
-                   (SELECT count(*) FROM organization WHERE name = 'Ostwind')";
+    /// The last event.
+    pub(super) async fn last_event(&self) -> Event {
+        self.events().await.pop().unwrap()
+    }
+
+    /// The position of the event of a type, as soon as it has one.
+    pub(super) async fn position_of(&self, event_type: &str) -> i64 {
+        let sql = "SELECT max(position) FROM event_position WHERE type = $1";
         loop {
-            let row = self.rows.query_one(sql, &[]).await.unwrap();
-            let (position, events, created): (Option<i64>, i64, i64) = (row.get(0), row.get(1), row.get(2));
-            if created == 1 && position == Some(events) {
-                return events;
+            let position = self.rows.query_one(sql, &[&event_type]).await.unwrap().get::<_, Option<i64>>(0);
+            if let Some(position) = position {
+                return position;
             }
         }
+    }
+
+    /// An organisation as its row has it.
+    pub(super) async fn organization(&self, organization: &Organization) -> Stored {
+        let id = organization.id.parse().unwrap();
+        crate::store::load(&self.tenant.store, id).await.unwrap().unwrap()
+    }
+
+    /// What the other services are told about an organisation.
+    pub(super) async fn facts_of(&self, key: Key) -> Result<OrganizationFacts, Reason> {
+        let request = ResolveOrganizationRequest { key: Some(key) };
+        match self.facts.resolve_organization(Request::new(request)).await {
+            Ok(answer) => Ok(answer.into_inner().organization.unwrap()),
+            Err(status) => Err(rpc::reason_of(&status).unwrap()),
+        }
+    }
+
+    /// Waits until something waits for a lock that the test's own connection holds.
+    pub(super) async fn somebody_waits(&self) {
+        let blocks = "SELECT EXISTS (SELECT FROM pg_locks \
+                      WHERE NOT granted AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))";
+        while !self.rows.query_one(blocks, &[]).await.unwrap().get::<_, bool>(0) {}
     }
 
     /// How many organisations there are.
@@ -157,6 +228,7 @@ pub(super) fn user(role: Role, organization: &Organization) -> SignedIn {
         amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
         auth_time: now,
         mfa_time: Some(now),
+        generation: 0,
     }
 }
 

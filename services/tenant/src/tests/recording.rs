@@ -64,10 +64,10 @@ async fn the_services_role_may_do_what_it_does_and_no_more() {
     for statement in [
         "DELETE FROM organization",
         "TRUNCATE organization CASCADE",
-        "UPDATE organization SET path = path",
+        "UPDATE organization SET organization_id = organization_id",
         "UPDATE organization SET kind = kind",
-        "UPDATE organization SET parent_id = parent_id",
-        "DELETE FROM realm",
+        "UPDATE organization SET create_time = create_time",
+        "TRUNCATE realm",
         "UPDATE realm SET organization_id = organization_id",
         "UPDATE event SET type = type",
         "DELETE FROM event",

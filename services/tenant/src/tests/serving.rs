@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock::ManualClock;
 use fault::Reason;
-use host::{App, HostConfig};
+use host::{App, HostConfig, SteeredReference};
 use keyring::Keyring;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::follow_service_client::FollowServiceClient;
@@ -18,12 +18,16 @@ use proto::tenant::{BootstrapRequest, GetOrganizationRequest, Organization, Reso
 use rpc::{PeerChannel, ReflectionMode, reason_of};
 use telemetry::LogFormat;
 use tonic::Request;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 
 use super::support::{Certificates, Database, TRUST_DOMAIN};
 use crate::{Config, start};
 
 struct Running {
     app: App,
+    reference: SteeredReference,
     certificates: Certificates,
     _keys: tempfile::TempDir,
 }
@@ -36,6 +40,7 @@ impl Running {
         Keyring::create(&keys.path().join("tenant")).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let own = certificates.of("tenant");
+        let reference = SteeredReference::default();
         let host = HostConfig {
             listen: listener.local_addr().unwrap(),
             listener: Some(Arc::new(listener)),
@@ -49,12 +54,15 @@ impl Running {
             reflection: ReflectionMode::Operators,
             issuer: "https://countersign.local".into(),
             log_format: LogFormat::Text,
+            ntp_server: None,
+            clock_tolerance_seconds: 5,
+            clock_references: Some(reference.clone().into()),
         };
         let config =
             Config { host, identity_addr: vec!["127.0.0.1:1".into()], mfa_addr: vec!["127.0.0.1:1".into()] };
         let clock = ManualClock::at(time::macros::datetime!(2026-11-24 09:00 UTC));
         let app = start(config, clock.shared()).await.unwrap();
-        Self { app, certificates, _keys: keys }
+        Self { app, reference, certificates, _keys: keys }
     }
 
     fn channel(&self, peer: &str) -> PeerChannel {
@@ -144,6 +152,21 @@ async fn tenant_follows_nobody() {
         let request = AwaitAppliedRequest { log: log.into(), position: 1 };
         let status = follow.await_applied(request).await.unwrap_err();
         assert_eq!(reason_of(&status), Some(Reason::InvalidArgument), "{log}");
+    }
+    running.app.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_whether_the_clock_is_trusted() {
+    let running = Running::start().await;
+    let mut health = HealthClient::new(running.channel("console"));
+    let request = HealthCheckRequest { service: "countersign.tenant.v1.TenantService".into() };
+    let mut told = health.watch(request).await.unwrap().into_inner();
+    for (shift, expected) in
+        [(0, ServingStatus::Serving), (10, ServingStatus::NotServing), (0, ServingStatus::Serving)]
+    {
+        running.reference.shift(time::Duration::seconds(shift));
+        while told.message().await.unwrap().unwrap().status() != expected {}
     }
     running.app.shutdown().await;
 }

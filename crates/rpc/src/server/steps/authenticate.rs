@@ -9,6 +9,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 use super::{caller_of, rule_of};
+use crate::Liveness;
 use crate::server::step::{Next, Request, Response, Step, refuse};
 
 pub(in crate::server) struct Authenticate {
@@ -16,13 +17,14 @@ pub(in crate::server) struct Authenticate {
 }
 
 impl Authenticate {
-    /// The user, where the row asks for one; a token that is not asked for is not looked at.
-    async fn user(&self, needed: bool, headers: &HeaderMap) -> Result<Option<SignedIn>, Fault> {
+    /// The user, where the row asks for one, and how to ask again; a token that is not asked for is not looked at.
+    async fn user(&self, needed: bool, headers: &HeaderMap) -> Result<Option<(SignedIn, Liveness)>, Fault> {
         if !needed {
             return Ok(None);
         }
         let token = bearer(headers).ok_or(Reason::TokenInvalid)?;
-        self.authenticator.authenticate(token).await.map(Some)
+        let user = self.authenticator.authenticate(token).await?;
+        Ok(Some((user, Liveness::new(Arc::clone(&self.authenticator), token))))
     }
 }
 
@@ -41,10 +43,14 @@ impl Step for Authenticate {
             *request.headers_mut() = headers;
             user
         };
-        // Nobody further in has a use for the token, and what is not there cannot be logged.
+        // Nobody further in has a use for the token itself, and what is not there cannot be logged.
         request.headers_mut().remove(AUTHORIZATION);
         match user {
             Ok(user) => {
+                let (user, liveness) = user.unzip();
+                if let Some(liveness) = liveness {
+                    request.extensions_mut().insert(liveness);
+                }
                 request.extensions_mut().insert(Arc::new(Caller { peer: caller.peer.clone(), user }));
                 next.run(request).await
             }

@@ -36,6 +36,7 @@ fn actor(tree: &Tree, role: Role) -> SignedIn {
         amr: Vec::new(),
         auth_time: datetime!(2026-01-01 00:00 UTC),
         mfa_time: None,
+        generation: 0,
     }
 }
 

@@ -64,7 +64,8 @@ fn an_announced_date_is_told_until_it_comes() {
     let from = NOW + time::Duration::hours(1);
     let policy = policy([None, Some(setting(true, Some(from), true)), None, None]);
     assert_eq!(policy.effective(NOW).announced_from, Some(from));
-    assert!(!policy.effective(NOW).requires_ticket);
+    // Whoever steals a password must not be able to enrol before the date comes.
+    assert!(policy.effective(NOW).requires_ticket);
     let then = policy.effective(from);
     assert_eq!((then.announced_from, then.enforced_from), (None, Some(from)));
     assert!(then.requires_ticket);
@@ -100,7 +101,9 @@ proptest! {
         prop_assert_eq!(effective.deciding, deciding.map(|index| levels[index]));
         let earliest = settings.iter().flatten().filter(|s| s.enforced).filter_map(|s| s.enforce_from).filter(|f| *f > NOW).min();
         prop_assert_eq!(effective.announced_from, if deciding.is_some() { None } else { earliest });
-        prop_assert_eq!(effective.requires_ticket, settings.iter().any(|s| due(s) && s.as_ref().unwrap().require_ticket));
+        prop_assert_eq!(effective.requires_ticket, settings.iter().flatten().any(|s| s.enforced && s.require_ticket));
+        let since = settings.iter().filter(|s| due(s)).flatten().map(|s| s.enforce_from.unwrap_or(s.set_time)).min();
+        prop_assert_eq!(effective.enforced_from, since);
     }
 
     /// Enforcing one more level never lifts anything; disabling a level never lifts another's.

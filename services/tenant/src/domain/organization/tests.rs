@@ -47,12 +47,15 @@ fn only_the_right_kind_has_children_of_a_kind() {
 
 #[test]
 fn nothing_is_created_below_what_is_not_active() {
-    for state in [OrganizationState::Inactive, OrganizationState::Deleted] {
+    for (state, reason) in [
+        (OrganizationState::Inactive, Reason::OrganizationNotActive),
+        (OrganizationState::Deleted, Reason::NotFound),
+    ] {
         let [_, mut reseller, _] = branch();
         reseller.state = state;
         let made =
             reseller.child(OrganizationKind::Company, OrganizationId::generate(), name("New"), None, NOW);
-        assert_eq!(made.unwrap_err().reason(), Reason::OrganizationNotActive, "{state:?}");
+        assert_eq!(made.unwrap_err().reason(), reason, "{state:?}");
     }
 }
 

@@ -67,3 +67,37 @@ fn what_to_resolve_must_be_said() {
     assert_eq!(fields_of(resolve(Some(Key::Realm("-".into())))), ["realm"]);
     assert!(resolve(Some(Key::Realm("ACME.example".into()))).is_ok());
 }
+
+#[test]
+fn a_change_names_whom_it_concerns_and_why() {
+    let suspend = |organization_id: &str, reason: &str| {
+        suspend_organization(&tenant::SuspendOrganizationRequest {
+            organization_id: organization_id.into(),
+            reason: reason.into(),
+            ..Default::default()
+        })
+    };
+    assert!(suspend(ID, "did not pay").unwrap().suspended);
+    assert!(suspend(ID, "").is_ok());
+    assert_eq!(fields_of(suspend("", "")), ["organization_id"]);
+    assert_eq!(fields_of(suspend(ID, &"x".repeat(501))), ["reason"]);
+    let go = |company_id: &str, reseller_id: &str| {
+        move_company(&tenant::MoveCompanyRequest {
+            company_id: company_id.into(),
+            reseller_id: reseller_id.into(),
+            ..Default::default()
+        })
+    };
+    assert!(go(ID, ID).is_ok());
+    assert_eq!(fields_of(go("", ID)), ["company_id"]);
+    assert_eq!(fields_of(go(ID, "Nordwind")), ["reseller_id"]);
+    let realm = |realm: &str| {
+        add_realm(&tenant::AddRealmRequest {
+            organization_id: ID.into(),
+            realm: realm.into(),
+            ..Default::default()
+        })
+    };
+    assert_eq!(realm("ACME.example").unwrap().realm.as_str(), "acme.example");
+    assert_eq!(fields_of(realm("")), ["realm"]);
+}
