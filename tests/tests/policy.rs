@@ -118,7 +118,10 @@ async fn a_resellers_enforcement_covers_its_companies_and_locks_them() {
     let bo = console.create_user(reseller, &young.id, login, Role::CompanyUser, false).await.unwrap();
     assert_eq!(next_step(console, login).await, NextStep::EnrollMfa);
     let told = explain(console, reseller, user_target(&bo.id)).await;
-    assert_eq!((told.deciding_level(), told.own_state()), (PolicyLevel::Reseller, EnforcementState::Disabled));
+    assert_eq!(
+        (told.deciding_level(), told.own_state()),
+        (PolicyLevel::Reseller, EnforcementState::Disabled)
+    );
 
     // Lifted above, the company's own demand stands, and can be lifted now.
     disable(console, &tree.provider_session, reseller_target(&tree.reseller.id)).await.unwrap();
@@ -164,10 +167,8 @@ async fn from_the_announced_date_on_it_is_demanded() {
     };
     console.factors.clone().reset_mfa(as_user(&reseller, reset)).await.unwrap();
     assert_eq!(next_step(console, &tree.admin.login).await, NextStep::EnrollMfa);
-    let too_far = EnforceMfaRequest {
-        enforce_from: Some(wire_time(system.now() + Duration::days(400))),
-        ..request
-    };
+    let too_far =
+        EnforceMfaRequest { enforce_from: Some(wire_time(system.now() + Duration::days(400))), ..request };
     let refused = enforce_with(console, &reseller, too_far).await.unwrap_err();
     assert_eq!(reason(refused), "INVALID_ARGUMENT");
 }
@@ -190,7 +191,8 @@ async fn where_a_ticket_is_demanded_a_stolen_password_enrols_nobody() {
     assert_eq!(reason(refused), "ENROLLMENT_TICKET_REQUIRED");
 
     let issue = |by: &Session| {
-        let request = IssueEnrollmentTicketRequest { user_id: tree.admin.id.clone(), reason: "new".to_owned() };
+        let request =
+            IssueEnrollmentTicketRequest { user_id: tree.admin.id.clone(), reason: "new".to_owned() };
         let request = as_user(by, request);
         let mut client = console.enforcement.clone();
         async move { client.issue_enrollment_ticket(request).await }

@@ -1,6 +1,7 @@
 //! The service's RPCs on a real database: status, reason, rows and events. Only the network is missing, and behind the
 //! traits of `peers` stands a small tree of organisations and users.
 
+mod adoption;
 mod announcing;
 mod bootstrapping;
 mod clock_trust;

@@ -10,10 +10,16 @@
 )]
 
 mod enrolling;
+mod external;
 mod floors;
+mod inviting;
+mod organizations;
+mod passwords;
 mod serving;
 mod sessions;
 mod signing_in;
 mod support;
 mod tokens;
+mod updating;
+mod user_states;
 mod users;

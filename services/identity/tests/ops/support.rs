@@ -5,6 +5,7 @@ mod peers;
 
 use std::sync::Arc;
 
+use access::SignedIn;
 use clock::{Clock, ManualClock};
 use eventlog::{Dependents, Log, Sequencer, SequencerOptions};
 use fault::{Fault, Outcome};
@@ -12,7 +13,8 @@ use host::{ClockGuard, ClockGuardOptions, SteeredReference};
 use identity::domain::evaluation::Demand;
 use identity::domain::session::Lifetimes;
 use identity::ops::{
-    AccessTokens, Identity, OpenedSession, Origin, Parts, PasswordPool, PoolSize, StartSignIn, StartedSignIn,
+    AccessTokens, Identity, OpenedSession, Origin, Parts, PasswordPool, PoolSize, RefreshSession,
+    StartSignIn, StartedSignIn,
 };
 use keyring::Keyring;
 use prost::Message;
@@ -20,7 +22,9 @@ use proto::events::Event;
 use proto::events::event::Payload;
 use rpc::CallInfo;
 use store::{PoolOptions, Store};
-use types::{AuthSource, OrganizationId, OrganizationPath, Password, Role, ServiceName, Token, UserId};
+use types::{
+    AuthSource, OrganizationId, OrganizationPath, Password, Role, ServiceName, SessionId, Token, UserId,
+};
 use wire::{Client, OrganizationFacts, OrganizationState};
 
 pub(crate) use database::Database;
@@ -247,6 +251,21 @@ pub(crate) fn organization(
     }
 }
 
+/// Somebody who acts, with a fresh second factor; not in the database.
+pub(crate) fn caller(role: Role, path: &OrganizationPath, bench: &Bench) -> SignedIn {
+    SignedIn {
+        user_id: UserId::generate(),
+        path: path.clone(),
+        login: "caller@provider.example".parse().unwrap(),
+        role,
+        session_id: SessionId::generate(),
+        amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
+        auth_time: bench.now(),
+        mfa_time: Some(bench.now()),
+        generation: 0,
+    }
+}
+
 pub(crate) fn origin() -> Origin {
     Origin {
         call: CallInfo {
@@ -262,4 +281,15 @@ pub(crate) fn origin() -> Origin {
 pub(crate) fn public(fault: &Fault) -> String {
     let wait = fault.retry_after();
     format!("{} {} {:?} {:?} {wait:?}", fault.reason(), fault.message(), fault.metadata(), fault.fields())
+}
+
+/// Refreshes a session.
+pub(crate) async fn refresh(bench: &Bench, session: &OpenedSession) -> Outcome<OpenedSession> {
+    let command = RefreshSession { refresh_token: Some(session.refresh_token.clone()), origin: origin() };
+    bench.identity.refresh_session(command).await
+}
+
+/// Whether a session's access token is good for anything.
+pub(crate) async fn lives(bench: &Bench, session: &OpenedSession) -> bool {
+    bench.identity.introspect_token(&session.access_token.text).await.unwrap().is_some()
 }

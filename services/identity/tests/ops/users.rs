@@ -7,24 +7,10 @@ use identity::ops::{Bootstrap, Bootstrapped, CreateUser, ListUsers, NewUser};
 use proto::events::ActorKind;
 use proto::events::event::Payload;
 use proto::identity::CreateUserResponse;
-use types::{AuthSource, OrganizationPath, Password, RequestId, Role, SessionId, UserId};
+use types::{AuthSource, OrganizationPath, Password, RequestId, Role, UserId};
 use wire::OrganizationState;
 
-use crate::support::{Bench, PASSWORD, organization, origin};
-
-fn caller(role: Role, path: &OrganizationPath, bench: &Bench) -> SignedIn {
-    SignedIn {
-        user_id: UserId::generate(),
-        path: path.clone(),
-        login: "caller@provider.example".parse().unwrap(),
-        role,
-        session_id: SessionId::generate(),
-        amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
-        auth_time: bench.now(),
-        mfa_time: Some(bench.now()),
-        generation: 0,
-    }
-}
+use crate::support::{Bench, PASSWORD, caller, organization, origin};
 
 fn new(path: &OrganizationPath, login: &str, role: Role) -> NewUser {
     NewUser {
@@ -124,6 +110,30 @@ async fn what_may_not_be_created_is_refused_with_its_reason() {
             Reason::PasswordNotAcceptable,
         ),
         ("missing", &company, NewUser { password: None, ..good.clone() }, Reason::InvalidArgument),
+        (
+            "invited with password",
+            &company,
+            NewUser { invite: true, ..good.clone() },
+            Reason::InvalidArgument,
+        ),
+        (
+            "local with a subject",
+            &company,
+            NewUser { external_subject: "ada".parse().ok(), ..good.clone() },
+            Reason::InvalidArgument,
+        ),
+        (
+            "external without a subject",
+            &company,
+            NewUser { auth_source: local, password: None, ..good.clone() },
+            Reason::InvalidArgument,
+        ),
+        (
+            "external and invited",
+            &company,
+            NewUser { auth_source: local, password: None, invite: true, ..good.clone() },
+            Reason::InvalidArgument,
+        ),
         (
             "external with password",
             &company,

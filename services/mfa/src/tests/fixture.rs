@@ -332,8 +332,13 @@ impl Phone {
     }
 }
 
-/// A session of a user, with a second factor proved just now.
+/// A session of a user, with a second factor proved just now, of before any change of their second factor.
 pub(super) fn session(user: &UserFacts) -> SignedIn {
+    session_in(user, 0)
+}
+
+/// The same, of a generation of the user's second factor.
+pub(super) fn session_in(user: &UserFacts, generation: i64) -> SignedIn {
     SignedIn {
         user_id: user.id,
         path: user.path.clone(),
@@ -343,7 +348,7 @@ pub(super) fn session(user: &UserFacts) -> SignedIn {
         amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
         auth_time: datetime!(2026-11-24 09:00 UTC),
         mfa_time: Some(datetime!(2026-11-24 09:00 UTC)),
-        generation: 0,
+        generation,
     }
 }
 

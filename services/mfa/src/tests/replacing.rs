@@ -11,7 +11,7 @@ use tonic::Status;
 use wire::UserFacts;
 
 use super::enforcing::company;
-use super::fixture::{Fixture, Phone, by, refusal, session};
+use super::fixture::{Fixture, Phone, by, refusal, session, session_in};
 
 impl Fixture {
     async fn begin_in(&self, session: &SignedIn, code: &str) -> Result<Phone, Status> {
@@ -84,7 +84,7 @@ async fn a_user_enrols_voluntarily_is_asked_from_then_on_and_may_remove_it_again
 async fn replacing_a_phone_needs_a_fresh_code_of_the_old_one_which_works_until_the_new_one_is_acknowledged() {
     let (fixture, tree) = Fixture::with_tree().await;
     let old = fixture.enroll(&tree.company_user).await;
-    let caller = session(&tree.company_user);
+    let caller = session_in(&tree.company_user, 1);
     assert_eq!(refusal(fixture.begin_in(&caller, "").await.map(drop)), Reason::FactorExists);
     let wrong = old.wrong_codes(&fixture, 1).remove(0);
     assert_eq!(refusal(fixture.begin_in(&caller, &wrong).await.map(drop)), Reason::CodeRefused);
@@ -163,7 +163,7 @@ async fn factors_are_listed_for_oneself_and_for_the_own_branch() {
 async fn the_budget_is_one_across_purposes() {
     let (fixture, tree) = Fixture::with_tree().await;
     let phone = fixture.enroll(&tree.company_user).await;
-    let (caller, sign_in) = (session(&tree.company_user), fixture.sign_in(&tree.company_user).await);
+    let (caller, sign_in) = (session_in(&tree.company_user, 1), fixture.sign_in(&tree.company_user).await);
     let factor = fixture.factors_of(&caller, None).await.unwrap().remove(0);
     let wrong = phone.wrong_codes(&fixture, 5);
     assert_eq!(refusal(fixture.verify(&sign_in, &wrong[0]).await), Reason::CodeRefused);
@@ -176,4 +176,21 @@ async fn the_budget_is_one_across_purposes() {
     assert_eq!(refusal(fixture.verify(&sign_in, &code).await), Reason::CodeRefused);
     assert_eq!(refusal(fixture.begin_in(&caller, &code).await.map(drop)), Reason::CodeRefused);
     assert_eq!(refusal(fixture.remove(&caller, &factor.id, &code).await), Reason::CodeRefused);
+}
+
+/// Between mfa's commit of a reset and identity's end of the session there is a moment in which there is no factor to prove
+/// and the session still lives. A thief of the session must not enrol in it.
+#[tokio::test]
+async fn a_session_of_before_a_reset_cannot_enrol_after_it() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    fixture.enroll(&tree.company_user).await;
+    let stolen = session_in(&tree.company_user, 1);
+    fixture.reset(&tree.company_admin, &tree.company_user).await.unwrap();
+    assert_eq!(refusal(fixture.begin_in(&stolen, "").await.map(drop)), Reason::TokenInvalid);
+    assert_eq!(fixture.count("pending_enrollment").await, 0);
+    let refused =
+        fixture.events().await.into_iter().rev().find(|event| event.r#type == "mfa.enrollment.refused");
+    assert_eq!(refused.unwrap().reason, "TOKEN_INVALID");
+    // The owner is not hindered.
+    fixture.enroll(&tree.company_user).await;
 }

@@ -11,7 +11,11 @@ use super::enforcing::company;
 use super::fixture::{Fixture, by, refusal, session};
 
 impl Fixture {
-    async fn reset(&self, actor: &UserFacts, user: &UserFacts) -> Result<ResetMfaResponse, Status> {
+    pub(super) async fn reset(
+        &self,
+        actor: &UserFacts,
+        user: &UserFacts,
+    ) -> Result<ResetMfaResponse, Status> {
         let request = ResetMfaRequest {
             user_id: user.id.to_string(),
             reason: "lost phone".into(),

@@ -2,8 +2,8 @@
 
 use fault::Reason;
 use proto::mfa::{
-    EnforcementEntry, EnforcementKind, EnforcementState, ListEnforcementsRequest, MfaConfiguration, MfaStatus,
-    PolicyLevel,
+    EnforcementEntry, EnforcementKind, EnforcementState, ListEnforcementsRequest, MfaConfiguration,
+    MfaStatus, PolicyLevel,
 };
 use types::{AuthSource, OrganizationId, OrganizationPath, Role};
 use wire::{OrganizationState, UserFacts, UserState};
@@ -36,7 +36,8 @@ async fn organisations_are_told_apart_by_status_with_the_level_that_decides() {
     let (fixture, tree) = Fixture::with_tree().await;
     let root = &tree.provider_admin;
     let list = |kind, status, path| names(&fixture, root, kind, status, path);
-    let (nordwind, suedstern, blue, globex) = ("Nordwind IT", "Südstern Systems", "Blue Ridge & Söhne", "Globex");
+    let (nordwind, suedstern, blue, globex) =
+        ("Nordwind IT", "Südstern Systems", "Blue Ridge & Söhne", "Globex");
     assert_eq!(list(Reseller, Unspecified, &tree.provider).await, [nordwind, suedstern]);
     assert_eq!(list(Company, Unspecified, &tree.provider).await, [blue, globex]);
     assert_eq!(list(Company, Unspecified, &tree.reseller).await, [blue]);

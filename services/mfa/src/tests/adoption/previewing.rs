@@ -27,8 +27,7 @@ async fn it_says_who_would_have_to_enrol_and_who_was_here_lately() {
     fixture.tick(30 * 24 * 3600 + 1);
     fixture.signed_in(&tree.company_admin).await;
 
-    let preview =
-        fixture.preview(&tree.reseller_admin, company(&tree.company), 0, "").await.unwrap();
+    let preview = fixture.preview(&tree.reseller_admin, company(&tree.company), 0, "").await.unwrap();
     // Enrolled, enforced and external users would not notice.
     assert_eq!((preview.would_enroll, preview.unaffected), (2, 3));
     let mut told: Vec<_> = preview

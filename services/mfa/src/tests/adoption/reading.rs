@@ -29,7 +29,9 @@ async fn figures_are_of_this_moment_on_every_level_folded_or_not() {
             4 => drop(fixture.enforce(&tree.provider_admin, reseller(&tree.reseller)).await.unwrap()),
             5 => drop(fixture.disable(&tree.company_admin, user(&tree.company_user)).await.unwrap()),
             6 => {
-                fixture.user_changes(&tree.company_user, |user| user.auth_source = AuthSource::External).await;
+                fixture
+                    .user_changes(&tree.company_user, |user| user.auth_source = AuthSource::External)
+                    .await;
             }
             7 => fixture.user_changes(&tree.company_admin, |user| user.state = UserState::Inactive).await,
             8 => {
