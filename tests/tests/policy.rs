@@ -1,5 +1,7 @@
 //! Policy on every level of the tree, end to end: switches, inheritance, locks, dates, tickets, and a clock that is wrong.
 
+#![expect(clippy::expect_used, reason = "a helper of tests fails its test by panicking")]
+
 use proto::common::Role;
 use proto::identity::{NextStep, Session};
 use proto::mfa::target::Target as Kind;

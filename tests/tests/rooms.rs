@@ -1,5 +1,7 @@
 //! Which room may know what: the "never" column of the layout in `CONTRIBUTING.md`, held by reading the sources.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

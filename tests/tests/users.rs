@@ -1,6 +1,8 @@
 //! The life cycle of users and of the organisations they belong to, end to end: what a change takes away is gone on every
 //! service when the call has answered.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what surprises a test's helper fails the test")]
+
 use std::time::Duration;
 
 use prost_types::FieldMask;

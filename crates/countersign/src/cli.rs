@@ -15,7 +15,6 @@ pub(crate) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, at the start")]
 pub(crate) enum Command {
     /// Start the whole system on this machine, with demo tenants (the default).
     Up(UpOptions),
@@ -101,7 +100,6 @@ pub(crate) struct ServeOptions {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once, at the start")]
 pub(crate) enum Service {
     /// The tree of organisations.
     Tenant(tenant::Config),

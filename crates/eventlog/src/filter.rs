@@ -181,9 +181,7 @@ impl Selection {
                 selection.reseller = Some(own.uuid());
                 kind_of(log, places, id, Some(own)).await?
             }
-            Some((_, OrganizationKind::Provider)) | None => {
-                kind_of(log, places, id, None).await?
-            }
+            Some((_, OrganizationKind::Provider)) | None => kind_of(log, places, id, None).await?,
         };
         match (kind, filter.include_descendants) {
             // Above the provider there is nothing, and beside it neither.

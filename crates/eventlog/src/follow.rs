@@ -4,6 +4,7 @@
 //! Several replicas may follow at once: each batch locks the cursor's row and skips what another one applied.
 
 mod batch;
+mod state;
 mod upstream;
 
 use std::sync::Arc;
@@ -17,12 +18,14 @@ use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::watch_events_response::Frame;
 use proto::events::{Event, EventFilter, WatchEventsRequest, WatchEventsResponse};
 use store::{Store, Unit};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tonic::Streaming;
 use types::ServiceName;
 
 use batch::Batch;
+pub use state::{Blocked, FollowerState};
 pub use upstream::Upstream;
 
 /// The most events applied in one transaction.
@@ -44,6 +47,13 @@ pub trait Follow: Send + Sync + 'static {
     /// what has passed does not come back.
     fn types(&self) -> &'static [&'static str];
 
+    /// Whether an event of this type is applied in a transaction of its own, which holds no lock that another event took. Others
+    /// share one, up to 64 of them, and hold their locks until all are applied: an event that locks several rows MUST be alone
+    /// where anybody else locks the same rows, or the two may wait for each other.
+    fn is_alone(&self, _event_type: &str) -> bool {
+        false
+    }
+
     /// Applies one event, within the transaction that moves the cursor. It may record events of its own.
     ///
     /// It MUST NOT wait for anything but the database. It runs again after an error, so it draws nothing random that must
@@ -59,14 +69,22 @@ pub trait Follow: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct Follower {
     task: JoinHandle<()>,
+    state: watch::Receiver<FollowerState>,
 }
 
 impl Follower {
     /// Follows a log from the stored cursor on, for ever: it reconnects and tries again with growing pauses. Must be
     /// called within a tokio runtime.
     pub fn spawn(store: Store, clock: SharedClock, upstream: impl Upstream, follow: Arc<dyn Follow>) -> Self {
-        let run = Run { store, clock, follow };
-        Self { task: tokio::spawn(async move { run.forever(upstream).await }) }
+        let (told, state) = watch::channel(FollowerState::Interrupted);
+        let run = Run { store, clock, follow, state: told };
+        Self { task: tokio::spawn(async move { run.forever(upstream).await }), state }
+    }
+
+    /// How it is doing, as that changes.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<FollowerState> {
+        self.state.clone()
     }
 
     /// Ends it.
@@ -86,6 +104,7 @@ struct Run {
     store: Store,
     clock: SharedClock,
     follow: Arc<dyn Follow>,
+    state: watch::Sender<FollowerState>,
 }
 
 impl Run {
@@ -103,8 +122,12 @@ impl Run {
                 // Not cured by waiting: an operator must look.
                 Reason::CursorOutdated | Reason::InvalidCursor => {
                     tracing::error!(%log, %fault, cause, "the log cannot be followed any further");
+                    self.turn(FollowerState::Lost { log, reason: fault.reason() });
                 }
-                _ => tracing::warn!(%log, %fault, cause, "following is interrupted"),
+                _ => {
+                    tracing::warn!(%log, %fault, cause, "following is interrupted");
+                    self.turn(FollowerState::Interrupted);
+                }
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -127,9 +150,12 @@ impl Run {
         let request = WatchEventsRequest { filter: Some(filter), cursor };
         let opened = timeout(OPENING, client.watch_events(request)).await.map_err(|_| silent())?;
         let mut frames = opened.map_err(rpc::fault_from_status)?.into_inner();
+        self.turn(FollowerState::Following);
         loop {
             let Some(batch) = self.gather(&mut frames).await? else { continue };
-            self.apply(batch).await;
+            for part in batch.split(|event| self.follow.is_alone(&event.r#type)) {
+                self.apply(part).await;
+            }
             *has_advanced = true;
         }
     }
@@ -155,18 +181,40 @@ impl Run {
         if self.commit(Arc::clone(&batch)).await.is_ok() {
             return;
         }
-        for part in batch.one_by_one() {
+        for part in Batch::clone(&batch).split(|_| true) {
             let part = Arc::new(part);
             let mut pause = SHORTEST_PAUSE;
             while let Err(fault) = self.commit(Arc::clone(&part)).await {
-                let cause = fault.cause().map(ToString::to_string);
-                let event = part.events.first().map(|event| (event.id.as_str(), event.r#type.as_str()));
-                tracing::error!(log = %self.follow.log(), position = part.position, ?event, %fault, cause,
-                    "an event cannot be applied; what follows it waits");
+                self.is_held_up(&part, &fault).await;
                 sleep(pause).await;
                 pause = (pause * 2).min(LONGEST_PAUSE);
             }
+            self.turn(FollowerState::Following);
         }
+    }
+
+    /// Says what holds up the log: an event, which an operator must look at, or a database that does not answer, which comes
+    /// back.
+    async fn is_held_up(&self, part: &Batch, fault: &Fault) {
+        let (log, cause) = (self.follow.log(), fault.cause().map(ToString::to_string));
+        let event = part.events.first();
+        let (Some(event), Ok(())) = (event, self.store.ping().await) else {
+            tracing::warn!(%log, position = part.position, %fault, cause, "nothing can be applied");
+            self.turn(FollowerState::Interrupted);
+            return;
+        };
+        tracing::error!(%log, position = event.position, event_id = event.id, event_type = event.r#type, %fault, cause,
+            "an event cannot be applied; what follows it waits");
+        let (event_id, event_type) = (event.id.clone(), event.r#type.clone());
+        self.turn(FollowerState::Blocked(Blocked { log, position: event.position, event_id, event_type }));
+    }
+
+    fn turn(&self, state: FollowerState) {
+        self.state.send_if_modified(|present| {
+            let is_new = *present != state;
+            *present = state;
+            is_new
+        });
     }
 
     async fn commit(&self, batch: Arc<Batch>) -> Outcome<()> {

@@ -56,7 +56,7 @@ pub fn reason_of(status: &Status) -> Option<Reason> {
 /// What a peer's refusal means for our own caller.
 ///
 /// A known reason is kept, with its standard message (never the peer's text), field violations, retry time and the
-/// metadata of [`PASSED_ON`]. A peer that does not answer, is not ready or too slow is DEPENDENCY_UNAVAILABLE. Reasons that
+/// metadata of `PASSED_ON`. A peer that does not answer, is not ready or too slow is DEPENDENCY_UNAVAILABLE. Reasons that
 /// speak about *our* call (we may not call, we sent what it cannot read) and everything unknown are INTERNAL.
 #[must_use]
 pub fn fault_from_status(status: Status) -> Fault {

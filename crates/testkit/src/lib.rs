@@ -6,7 +6,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::result_large_err,
     reason = "a test helper fails its test by panicking, and hands statuses on as they are"
 )]
 

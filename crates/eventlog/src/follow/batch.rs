@@ -12,7 +12,7 @@ use types::ServiceName;
 use super::Follow;
 
 /// Events in order, and where the cursor stands after them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Batch {
     pub(super) events: Vec<Event>,
     pub(super) position: i64,
@@ -30,10 +30,7 @@ impl Batch {
                 if event.position <= self.position {
                     return Err(unreadable());
                 }
-                self.position = event.position;
-                self.cursor.clone_from(&watched.cursor);
-                self.cursors.push(watched.cursor);
-                self.events.push(event);
+                self.push(event, watched.cursor);
             }
             Some(Frame::Progress(progress)) if progress.position >= self.position => {
                 self.position = progress.position;
@@ -46,16 +43,36 @@ impl Batch {
         Ok(())
     }
 
-    /// The same batch as one of each event, and one for the rest.
-    pub(super) fn one_by_one(&self) -> impl Iterator<Item = Self> {
-        let single = |(event, cursor): (&Event, &String)| Self {
-            events: vec![event.clone()],
-            position: event.position,
-            cursors: Vec::new(),
-            cursor: cursor.clone(),
-        };
-        let rest = Self { position: self.position, cursor: self.cursor.clone(), ..Self::default() };
-        self.events.iter().zip(&self.cursors).map(single).chain([rest])
+    /// The same batch in parts, so that each event that is to be alone is one of them.
+    pub(super) fn split(self, is_alone: impl Fn(&Event) -> bool) -> Vec<Self> {
+        let Self { events, position, cursors, cursor } = self;
+        let mut parts: Vec<Self> = Vec::new();
+        let mut is_open = false;
+        for (event, cursor) in events.into_iter().zip(cursors) {
+            let alone = is_alone(&event);
+            match parts.last_mut().filter(|_| is_open && !alone) {
+                Some(part) => part.push(event, cursor),
+                None => {
+                    let mut part = Self::default();
+                    part.push(event, cursor);
+                    parts.push(part);
+                }
+            }
+            is_open = !alone;
+        }
+        // What follows the last event only moves the cursor.
+        match parts.last_mut() {
+            Some(last) => (last.position, last.cursor) = (position, cursor),
+            None => parts.push(Self { position, cursor, ..Self::default() }),
+        }
+        parts
+    }
+
+    fn push(&mut self, event: Event, cursor: String) {
+        self.position = event.position;
+        self.cursor.clone_from(&cursor);
+        self.cursors.push(cursor);
+        self.events.push(event);
     }
 }
 

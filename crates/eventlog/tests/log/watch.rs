@@ -14,7 +14,9 @@ use rpc::Liveness;
 use tonic::Status;
 use types::Role;
 
-use crate::support::{Db, HEAD, Nowhere, Sessions, Tree, bulk, draft, peer, reason, request, text, until, user};
+use crate::support::{
+    Db, HEAD, Nowhere, Sessions, Tree, bulk, draft, peer, reason, request, text, until, user,
+};
 
 type Frames = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
 

@@ -2,6 +2,7 @@
 
 mod count;
 mod listing;
+mod measuring;
 mod previewing;
 mod random;
 mod reading;
