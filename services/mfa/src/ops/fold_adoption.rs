@@ -41,7 +41,10 @@ pub(super) async fn settled(
     let touched = marks::touched(unit, now, limit).await?;
     let users = match touched.users.as_slice() {
         [] => Vec::new(),
-        touched => users::load(unit, touched).await?,
+        touched => {
+            adoption::plan_anew(unit).await?;
+            users::load(unit, touched).await?
+        }
     };
     let organizations: Vec<_> = touched.organizations.into_iter().chain(asked).collect();
     let levels = match organizations.as_slice() {

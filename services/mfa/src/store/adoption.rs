@@ -23,6 +23,17 @@ pub(crate) async fn lock_fold(unit: &Unit<'_>) -> Result<bool, StoreError> {
     Ok(row.try_get(0)?)
 }
 
+/// Plans the statements that follow in this transaction by what is asked for, not once for all: a plan that was made for
+/// a handful of users, when tables were small, reads whole tables for thousands when they have grown.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn plan_anew(unit: &Unit<'_>) -> Result<(), StoreError> {
+    const SQL: &str = "-- adoption::plan_anew
+        SELECT set_config('plan_cache_mode', 'force_custom_plan', true)";
+    unit.query(SQL, &[]).await.map(drop)
+}
+
 /// How many local, active users of a branch have a second factor that is locked at `now`. Reads the locked ones only.
 ///
 /// # Errors

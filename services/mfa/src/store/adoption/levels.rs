@@ -16,23 +16,21 @@ pub(crate) async fn load(
     unit: &Unit<'_>,
     organizations: &[OrganizationId],
 ) -> Result<Vec<LevelTotals>, StoreError> {
-    // LIMIT, as in users::load.
     const SQL: &str = "-- levels::load
         WITH wanted AS (
             SELECT unnest(o.path) AS organization_id FROM organization o WHERE o.organization_id = ANY ($1)
             UNION SELECT t.parent_id FROM adoption_total t
             WHERE t.organization_id = ANY ($1) AND t.parent_id IS NOT NULL)
         SELECT o.path, place.target, o.state <> 'deleted' AS is_counted,
-               e.demanded_from, t.parent_id AS was_parent_id, t.is_counted AS was_counted, t.demanded_from AS was_demanded_from,
+               CASE WHEN e.enforced THEN coalesce(e.enforce_from, e.set_time) END AS demanded_from,
+               t.parent_id AS was_parent_id, t.is_counted AS was_counted, t.demanded_from AS was_demanded_from,
                t.counted_time, t.local, t.enrolled, t.external, t.waiting_long, t.enforced, t.pending, t.overdue
         FROM wanted JOIN organization o USING (organization_id)
         CROSS JOIN LATERAL unnest(CASE cardinality(o.path)
             WHEN 1 THEN ARRAY['clients_and_resellers', 'internal_users'] ELSE ARRAY[o.organization_id::text] END)
             AS place (target)
-        LEFT JOIN LATERAL (SELECT coalesce(e.enforce_from, e.set_time) AS demanded_from FROM enforcement e
-            WHERE e.organization_id = o.organization_id AND e.target = place.target AND e.enforced LIMIT 1) e ON true
-        LEFT JOIN LATERAL (SELECT t.* FROM adoption_total t
-            WHERE t.organization_id = o.organization_id AND t.target = place.target LIMIT 1) t ON true";
+        LEFT JOIN enforcement e ON e.organization_id = o.organization_id AND e.target = place.target
+        LEFT JOIN adoption_total t ON t.organization_id = o.organization_id AND t.target = place.target";
     let ids: Vec<_> = organizations.iter().map(|id| id.uuid()).collect();
     unit.query(SQL, &[&ids]).await?.iter().map(level).collect()
 }

@@ -16,21 +16,16 @@ pub(crate) async fn load(
     unit: &Unit<'_>,
     users: &[(UserKey, Timestamp)],
 ) -> Result<Vec<(UserKey, Recount)>, StoreError> {
-    // LIMIT makes every look-up one of a primary key. A join would be planned by statistics, and a plan that was made while
-    // a table was small reads all of it for every portion when it has grown.
     const SQL: &str = "-- users::load
-        SELECT u.number, k.state, k.auth_source, f.user_id IS NOT NULL AS has_factor, e.demanded_from,
+        SELECT u.number, k.state, k.auth_source, f.user_id IS NOT NULL AS has_factor,
+               CASE WHEN e.enforced THEN coalesce(e.enforce_from, e.set_time) END AS demanded_from,
                a.standing AS was_standing, a.has_factor AS had_factor, a.demanded_from AS was_demanded_from,
                a.waiting_since, a.counted_time
         FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS u (organization_id, user_id, number)
-        LEFT JOIN LATERAL (SELECT state, auth_source FROM known_user k
-            WHERE k.organization_id = u.organization_id AND k.user_id = u.user_id LIMIT 1) k ON true
-        LEFT JOIN LATERAL (SELECT f.user_id FROM factor f
-            WHERE f.organization_id = u.organization_id AND f.user_id = u.user_id LIMIT 1) f ON true
-        LEFT JOIN LATERAL (SELECT coalesce(e.enforce_from, e.set_time) AS demanded_from FROM enforcement e
-            WHERE e.organization_id = u.organization_id AND e.target = u.user_id::text AND e.enforced LIMIT 1) e ON true
-        LEFT JOIN LATERAL (SELECT a.* FROM adoption_user a
-            WHERE a.organization_id = u.organization_id AND a.user_id = u.user_id LIMIT 1) a ON true";
+        LEFT JOIN known_user k ON k.organization_id = u.organization_id AND k.user_id = u.user_id
+        LEFT JOIN factor f ON f.organization_id = u.organization_id AND f.user_id = u.user_id
+        LEFT JOIN enforcement e ON e.organization_id = u.organization_id AND e.target = u.user_id::text
+        LEFT JOIN adoption_user a ON a.organization_id = u.organization_id AND a.user_id = u.user_id";
     let (organizations, ids): (Vec<_>, Vec<_>) =
         users.iter().map(|(user, _)| (user.organization_id.uuid(), user.user_id.uuid())).unzip();
     let rows = unit.query(SQL, &[&organizations, &ids]).await?;
