@@ -143,7 +143,7 @@ impl Store {
     }
 
     /// A transaction without an event, for pure bookkeeping only. Its users: cursors of followed logs, the sequencer's
-    /// leases, idempotency records, expiry of what is dead anyway, test fixtures.
+    /// leases, idempotency records, expiry of what is dead anyway, totals of what is recorded elsewhere, test fixtures.
     ///
     /// # Errors
     /// As [`Self::unit`].

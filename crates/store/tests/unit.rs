@@ -1,4 +1,8 @@
 //! The unit of work on a real PostgreSQL: what it keeps, what it rolls back, what it repeats, what it survives.
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
+
+
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -225,4 +229,27 @@ async fn a_database_that_is_gone_is_unavailable() {
     let failed =
         store.unit("rise", (), |unit, ()| Box::pin(async move { Ok(rise(unit, "a").await?.with(())) })).await;
     assert_eq!(failed.unwrap_err().reason(), Reason::DependencyUnavailable);
+}
+
+#[tokio::test]
+async fn a_snapshot_sees_one_moment_and_cannot_write() {
+    let database = database().await;
+    let store = database.store();
+    let read = store.snapshot("read", store.clone(), |unit, store| {
+        Box::pin(async move {
+            let sql = "SELECT value FROM counter WHERE name = 'a'";
+            let before: i64 = unit.query_opt(sql, &[]).await?.unwrap().get(0);
+            store
+                .unit("rise", "a", |unit, name| Box::pin(async move { Ok(rise(unit, name).await?.with(())) }))
+                .await?;
+            let after: i64 = unit.query_opt(sql, &[]).await?.unwrap().get(0);
+            Ok((before, after))
+        })
+    });
+    assert_eq!(read.await.unwrap(), (0, 0));
+    let write = store.snapshot("write", (), |unit, ()| {
+        Box::pin(async move { Ok(unit.execute("UPDATE counter SET value = 9", &[]).await?) })
+    });
+    write.await.unwrap_err();
+    assert_eq!(state(&database).await, (1, 1));
 }

@@ -2,7 +2,6 @@
 
 mod count;
 mod listing;
-mod measuring;
 mod previewing;
 mod random;
 mod reading;

@@ -420,7 +420,6 @@ async fn figures_equal_the_plain_count_after_ten_thousand_random_operations() {
     }
     // Something of everything was there to be counted wrongly.
     let all = world.fixture.figures(&world.tree.provider_admin, &world.tree.provider).await;
-    eprintln!("{all:?}");
     for figure in [all.enforced, all.enrolled, all.pending, all.overdue, all.exempt] {
         assert!(figure > 20, "{all:?}");
     }

@@ -2,7 +2,8 @@
 
 use fault::Reason;
 use proto::mfa::enforcement_service_server::EnforcementService;
-use proto::mfa::{Adoption, EnforceMfaRequest, GetAdoptionRequest};
+use proto::mfa::factor_service_server::FactorService;
+use proto::mfa::{Adoption, EnforceMfaRequest, GetAdoptionRequest, ListFactorsRequest, RemoveFactorRequest};
 use time::Duration;
 use types::{AuthSource, OrganizationId, Role};
 use wire::{OrganizationState, UserState, timestamp_to_wire};
@@ -122,6 +123,22 @@ async fn an_announced_date_counts_from_the_date_and_who_waits_for_a_month_is_ove
     // However it is demanded: what has been demanded for a month stays so when a level above joins in.
     fixture.enforce(&tree.provider_admin, reseller(&tree.reseller)).await.unwrap();
     assert_eq!(fixture.figures(&tree.company_admin, &tree.company).await.overdue, 1);
+}
+
+#[tokio::test]
+async fn a_factor_that_was_removed_is_not_counted_any_more() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let phone = fixture.enroll(&tree.company_user).await;
+    assert_eq!(fixture.figures(&tree.company_admin, &tree.company).await, figures(2, 0, 1, 0));
+    let caller = session(&tree.company_user);
+    let factors = fixture.factors.list_factors(by(&caller, ListFactorsRequest::default())).await;
+    let factor_id = factors.unwrap().into_inner().factors.remove(0).id;
+    let request = RemoveFactorRequest { factor_id, code: phone.code(&fixture), ..Default::default() };
+    fixture.factors.remove_factor(by(&caller, request)).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(fixture.figures(&tree.company_admin, &tree.company).await, figures(2, 0, 0, 0));
+        fixture.fold().await;
+    }
 }
 
 #[tokio::test]

@@ -11,10 +11,13 @@ const START: Timestamp = datetime!(2026-06-01 12:00 UTC);
 const COMPANIES: usize = 4;
 const USERS: usize = 10;
 
+/// A level, how it stands, and what was stored of it.
+type Row = (Place, Footing, Option<Counted<(Counts, Footing)>>);
+
 /// A provider, two resellers, four companies, and users in every one of them.
 struct World {
     now: Timestamp,
-    levels: Vec<(Place, Footing, Option<Counted<(Counts, Footing)>>)>,
+    levels: Vec<Row>,
     users: Vec<(OrganizationId, Member, Option<Counted<Member>>)>,
     marked_users: Vec<usize>,
     marked_levels: Vec<usize>,
@@ -62,7 +65,7 @@ impl World {
                 let user = &mut self.users[which % USERS];
                 let standing = [Standing::Local, Standing::Local, Standing::External, Standing::None];
                 let standing = standing[usize::from(value / 4) % 4];
-                let has_factor = value / 16 % 2 == 0;
+                let has_factor = (value / 16).is_multiple_of(2);
                 user.1 = Member::new(standing, has_factor, demanded_from, Some(&user.1), self.now);
                 self.marked_users.push(which % USERS);
             }
@@ -158,7 +161,7 @@ impl World {
 
     /// The same figures by asking every user about every level above.
     fn count(&self) -> Vec<Counts> {
-        let figure = |asked: &(Place, Footing, _)| {
+        let figure = |asked: &Row| {
             let mut sum = Counts::NONE;
             for (organization, member, _) in &self.users {
                 let own = self.levels.iter().skip(1).find(|level| level.0.organization_id == *organization);
