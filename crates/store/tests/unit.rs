@@ -1,6 +1,4 @@
 //! The unit of work on a real PostgreSQL: what it keeps, what it rolls back, what it repeats, what it survives.
-#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
-
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
