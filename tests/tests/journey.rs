@@ -101,8 +101,15 @@ async fn the_journey() {
     assert_eq!(reason(old), "SIGN_IN_REFUSED");
     console.verify(&started.sign_in_token, &new.code(system.now())).await.unwrap();
 
-    // 9. All of it is on the log, told apart, by whom, in order.
-    let events = console.mfa_history(&tree.reseller_session, &tree.company.id).await.unwrap();
+    // 9. All of it is on the log, told apart, by whom, in order. The last verification has its position when two succeeded.
+    let history = || async { console.mfa_history(&tree.reseller_session, &tree.company.id).await.unwrap() };
+    let succeeded = |event: &&proto::events::Event| event.r#type == "mfa.verification.succeeded";
+    system
+        .eventually("the last verification is listed", || async {
+            history().await.iter().filter(succeeded).count() >= 2
+        })
+        .await;
+    let events = history().await;
     let types: Vec<&str> = events.iter().map(|event| event.r#type.as_str()).collect();
     let policy: Vec<&str> =
         types.iter().copied().filter(|name| name.starts_with("mfa.enforcement.")).collect();
@@ -123,9 +130,15 @@ async fn the_journey() {
         assert!(types.contains(&name), "{name} is missing in {types:?}");
     }
     assert!(events.windows(2).all(|pair| pair[0].position < pair[1].position));
-    let sign_ins = console.identity_history(&tree.reseller_session, &tree.company.id).await.unwrap();
-    let completed = sign_ins.iter().filter(|event| event.r#type == "identity.sign_in.completed").count();
-    assert_eq!(completed, 4, "two enrolments and two codes opened sessions");
+    // An event is listed when the sequencer has given it its position, some milliseconds after its commit.
+    let completed = || async {
+        let sign_ins = console.identity_history(&tree.reseller_session, &tree.company.id).await.unwrap();
+        sign_ins.iter().filter(|event| event.r#type == "identity.sign_in.completed").count()
+    };
+    system
+        .eventually("two enrolments and two codes opened sessions", || async { completed().await >= 4 })
+        .await;
+    assert_eq!(completed().await, 4, "two enrolments and two codes opened sessions");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -252,15 +252,23 @@ async fn audit(cast: &Cast, user_id: &str) -> Outcome<()> {
         page_size: 500,
         ..ListEventsRequest::default()
     };
-    let events = cast
-        .console
-        .mfa_events
-        .clone()
-        .list_events(as_user(request, &cast.reseller.access_token)?)
-        .await
-        .map_err(|status| refused("list the events", &status))?
-        .into_inner()
-        .events;
+    // An event is listed when it has its position, some milliseconds after its commit: the last one is that of step 8.
+    let mut events = Vec::new();
+    for _ in 0..100 {
+        events = cast
+            .console
+            .mfa_events
+            .clone()
+            .list_events(as_user(request.clone(), &cast.reseller.access_token)?)
+            .await
+            .map_err(|status| refused("list the events", &status))?
+            .into_inner()
+            .events;
+        if events.last().is_some_and(|event| event.r#type == "mfa.verification.succeeded") {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     for event in &events {
         let actor = event.actor.as_ref().map(|actor| actor.role().as_str_name()).unwrap_or_default();
         let reason = if event.reason.is_empty() { String::new() } else { format!("({})", event.reason) };
