@@ -64,28 +64,32 @@ pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
     let tls = TlsFiles { ca: options.ca, cert: options.cert, key: options.key };
     let tenants = TenantServiceClient::new(channel(&[options.tenant_addr], &tls, "tenant")?);
     let users = UserServiceClient::new(channel(&[options.identity_addr], &tls, "identity")?);
-    let (password, was_made) = match options.password_file {
+    let password = match options.password_file {
         Some(path) => {
             let text = std::fs::read_to_string(&path).during(format!("read {}", path.display()))?;
-            (text.lines().next().unwrap_or_default().to_owned(), false)
+            text.lines().next().unwrap_or_default().to_owned()
         }
-        None => (random_password()?, true),
+        None => {
+            let made = random_password()?;
+            // Before anything is created: whoever loses the answer needs it to ask again.
+            println!(
+                "password           {made}   (shown once; keep it, also to repeat this command with --password-file)"
+            );
+            made
+        }
     };
     let wanted = FirstAdministrator {
         // The same name and realm make the same request: a retry after a lost answer goes on where it stopped.
-        request_id: uuid::Uuid::now_v7().to_string(),
+        request_id: request_id(&options.name, &options.realm),
         provider_name: options.name,
         realm: options.realm,
         login: options.login,
         display_name: options.display_name,
-        password: password.clone(),
+        password,
     };
     let made = bootstrap(tenants, users, &wanted).await?;
     println!("provider           {}", made.provider_id);
     println!("administrator      {}", wanted.login);
-    if was_made {
-        println!("password           {password}   (shown once)");
-    }
     println!(
         "enrolment ticket   {}   (shown once; needed to set up the authenticator)",
         made.enrollment_ticket
@@ -95,6 +99,13 @@ pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
         "Next: SignInService/StartSignIn with login and password, then BeginMfaEnrollment with the ticket."
     );
     Ok(())
+}
+
+/// The id of the request for this name and realm, always the same.
+fn request_id(name: &str, realm: &str) -> String {
+    let digest = keyring::digest::sha256_of(&[b"countersign bootstrap", name.as_bytes(), realm.as_bytes()]);
+    let (id, _) = digest.split_at(16);
+    id.try_into().map(uuid::Uuid::from_bytes).unwrap_or_default().to_string()
 }
 
 /// A password nobody has to think of: 20 characters of base32, 100 bits.

@@ -152,26 +152,31 @@ impl Run {
         let mut frames = opened.map_err(rpc::fault_from_status)?.into_inner();
         self.turn(FollowerState::Following);
         loop {
-            let Some(batch) = self.gather(&mut frames).await? else { continue };
-            for part in batch.split(|event| self.follow.is_alone(&event.r#type)) {
-                self.apply(part).await;
+            let (batch, end) = self.gather(&mut frames).await?;
+            if batch.position > 0 {
+                for part in batch.split(|event| self.follow.is_alone(&event.r#type)) {
+                    self.apply(part).await;
+                }
+                *has_advanced = true;
             }
-            *has_advanced = true;
+            if let Some(fault) = end {
+                return Err(fault);
+            }
         }
     }
 
-    /// Waits for a frame, and takes what has arrived with it.
-    async fn gather(&self, frames: &mut Streaming<WatchEventsResponse>) -> Outcome<Option<Batch>> {
+    /// Waits for a frame, and takes what has arrived with it. When the stream ends behind some frames, those count.
+    async fn gather(&self, frames: &mut Streaming<WatchEventsResponse>) -> Outcome<(Batch, Option<Fault>)> {
         let first = timeout(SILENCE, frames.message()).await.map_err(|_| silent())?;
         let mut batch = Batch::default();
         batch.add(received(first)?)?;
         while batch.events.len() < BATCH {
-            match frames.message().now_or_never() {
-                Some(frame) => batch.add(received(frame)?)?,
-                None => break,
+            let Some(frame) = frames.message().now_or_never() else { break };
+            if let Err(fault) = received(frame).and_then(|frame| batch.add(frame)) {
+                return Ok((batch, Some(fault)));
             }
         }
-        Ok((batch.position > 0).then_some(batch))
+        Ok((batch, None))
     }
 
     /// Applies a batch, however long it takes. When it fails as a whole it is tried event by event, so that the log says

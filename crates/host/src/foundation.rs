@@ -1,15 +1,14 @@
 //! The parts every service is made of.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use access::Authenticator;
 use clock::SharedClock;
 use eventlog::{
-    Dependents, Follow, Followed, Follower, Log, Places, Sequencer, SequencerOptions, SequencerState,
-    event_log_service, follow_service,
+    Dependents, Follow, Followed, Follower, Log, Places, Sequencer, SequencerOptions, event_log_service,
+    follow_service,
 };
 use keyring::Keyring;
 use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
@@ -20,16 +19,11 @@ use tonic::service::Routes;
 use types::ServiceName;
 
 use crate::clock_guard::{ClockGuard, ClockReference, Ntp, PostgreSql};
+use crate::readiness::{Check, Conditions};
 use crate::{App, HostConfig, StartError};
-
-/// How often readiness is looked at.
-const READINESS_EVERY: Duration = Duration::from_millis(500);
 
 /// How long a service waits, at its start, for the first look at its clock: where the database is up, that is in time.
 const FIRST_LOOK: Duration = Duration::from_millis(250);
-
-/// A question about readiness beyond the database and the log.
-type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// A service's own parts - address, database, keys, log - and what is built on them until it serves.
 pub struct Foundation {
@@ -131,7 +125,8 @@ impl Foundation {
         self.chores.push(tokio::spawn(chore));
     }
 
-    /// Adds a condition of readiness, besides a database that answers and a log that is being ordered.
+    /// Adds a condition of readiness, besides those every service has: a database that answers, a log that is being ordered, a
+    /// clock that is right, followed logs that no event blocks.
     pub fn ready_when<F>(&mut self, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = bool> + Send + 'static,
@@ -154,13 +149,14 @@ impl Foundation {
             .add_service(event_log_service(self.log, places))
             .add_service(follow_service(Followed::new(self.store.clone())));
         let readiness = Readiness::default();
-        self.chores.push(tokio::spawn(watch_readiness(
-            self.store.clone(),
-            self.sequencer.state(),
-            self.clock_guard,
-            self.checks,
-            readiness.clone(),
-        )));
+        let conditions = Conditions {
+            store: self.store.clone(),
+            sequencer: self.sequencer.state(),
+            clock_guard: self.clock_guard,
+            followers: self.followers.iter().map(Follower::state).collect(),
+            checks: self.checks,
+        };
+        self.chores.push(tokio::spawn(conditions.watch(readiness.clone())));
         let parts = ServerParts {
             routes,
             authenticator: Arc::new(authenticator),
@@ -196,24 +192,4 @@ fn references(config: &HostConfig, store: &Store) -> Vec<Arc<dyn ClockReference>
         references.push(Arc::new(Ntp::at(server)));
     }
     references
-}
-
-/// Keeps readiness true while the service can do its work: its database answers, its log is being ordered by this replica's
-/// sequencer or another's, its clock is known to be right, and what else it asked for holds.
-async fn watch_readiness(
-    store: Store,
-    sequencer: watch::Receiver<SequencerState>,
-    clock_guard: ClockGuard,
-    checks: Vec<Check>,
-    readiness: Readiness,
-) {
-    loop {
-        let ordered = matches!(*sequencer.borrow(), SequencerState::Leading | SequencerState::Standby);
-        let mut ready = ordered && clock_guard.verdict().is_ok() && store.ping().await.is_ok();
-        for check in &checks {
-            ready = ready && check().await;
-        }
-        readiness.set(ready);
-        tokio::time::sleep(READINESS_EVERY).await;
-    }
 }

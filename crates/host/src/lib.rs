@@ -8,6 +8,7 @@ mod clock_guard;
 mod config;
 mod error;
 mod foundation;
+mod readiness;
 
 pub use app::{App, run};
 pub use clock_guard::{

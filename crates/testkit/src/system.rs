@@ -138,6 +138,24 @@ impl TestSystem {
         self.start_identity(replica, listener).await;
     }
 
+    /// The arguments by which a command-line client reaches the first replica's tenant and identity as the operator.
+    #[must_use]
+    pub fn operator_arguments(&self) -> Vec<String> {
+        let files = certificate(self.directory.path(), "operator");
+        let [tenant, identity, _] = self.replicas[0].addresses;
+        let text = |path: std::path::PathBuf| path.display().to_string();
+        [
+            ("--tenant-addr", tenant.to_string()),
+            ("--identity-addr", identity.to_string()),
+            ("--ca", text(files.ca)),
+            ("--cert", text(files.cert)),
+            ("--key", text(files.key)),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
+    }
+
     /// The present time of the services.
     #[must_use]
     pub fn now(&self) -> Timestamp {

@@ -150,3 +150,45 @@ async fn advance(unit: &Unit<'_>, log: ServiceName, batch: &Batch) -> Result<(),
 UPDATE log_cursor SET position = $2, cursor = $3 WHERE log = $1";
     unit.execute_one("follow::advance", SQL, &[&log.as_str(), &batch.position, &batch.cursor]).await
 }
+
+#[cfg(test)]
+mod tests {
+    use proto::events::{Progress, WatchedEvent};
+
+    use super::*;
+
+    fn batch(types: &[&str], progress: Option<i64>) -> Batch {
+        let mut batch = Batch::default();
+        for (position, event_type) in (1..).zip(types) {
+            let event = Event { position, r#type: (*event_type).to_owned(), ..Event::default() };
+            let watched = WatchedEvent { event: Some(event), cursor: format!("c{position}") };
+            batch.add(Some(Frame::Event(watched))).unwrap();
+        }
+        if let Some(position) = progress {
+            let progress = Progress { position, cursor: format!("c{position}") };
+            batch.add(Some(Frame::Progress(progress))).unwrap();
+        }
+        batch
+    }
+
+    fn parts(types: &[&str], progress: Option<i64>) -> Vec<(Vec<i64>, i64)> {
+        let parts = batch(types, progress).split(|event| event.r#type == "alone");
+        let part = |part: &Batch| {
+            assert_eq!(part.cursor, format!("c{}", part.position));
+            (part.events.iter().map(|event| event.position).collect(), part.position)
+        };
+        parts.iter().map(part).collect()
+    }
+
+    #[test]
+    fn what_is_to_be_alone_is_a_part_and_what_lies_between_is_another() {
+        assert_eq!(parts(&["", "", ""], None), [(vec![1, 2, 3], 3)]);
+        assert_eq!(parts(&["alone", "alone"], None), [(vec![1], 1), (vec![2], 2)]);
+        assert_eq!(
+            parts(&["", "", "alone", "", ""], Some(9)),
+            [(vec![1, 2], 2), (vec![3], 3), (vec![4, 5], 9)]
+        );
+        assert_eq!(parts(&["", "alone"], Some(9)), [(vec![1], 1), (vec![2], 9)]);
+        assert_eq!(parts(&[], Some(9)), [(vec![], 9)]);
+    }
+}

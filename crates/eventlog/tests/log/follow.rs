@@ -4,8 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use eventlog::{Dependents, Follow, Followed, Follower, follow_service};
-use fault::Reason;
+use clock::Timestamp;
+use eventlog::{Blocked, Dependents, Follow, Followed, Follower, FollowerState, follow_service};
+use fault::{Outcome, Reason};
+use proto::events::Event;
+use store::Unit;
 use types::ServiceName;
 
 use crate::notes::{Notes, TYPES};
@@ -69,23 +72,80 @@ async fn an_event_that_cannot_be_applied_holds_up_what_follows_and_nothing_befor
     let (upstream, own, _sequencer, channel, tree) = fixture().await;
     let texts = ["1", "2", "blocked", "4"];
     let drafts = texts.iter().map(|text| draft(&upstream.act(), TYPES[0], &tree.company_a1, text)).collect();
-    upstream.append(&upstream.store(1), drafts).await;
+    let ids = upstream.append(&upstream.store(1), drafts).await;
     until(&upstream.owner().await, HEAD, 4).await;
     let notes = Arc::new(Notes { fails: AtomicBool::new(true) });
-    let _follower = follower(&own, &channel, &notes);
+    let follower = follower(&own, &channel, &notes);
     let followed = Followed::new(own.store(1));
     let await_applied = async |position, time| followed.await_applied(ServiceName::Mfa, position, time).await;
     let owner = own.owner().await;
     until(&owner, "SELECT coalesce(max(position), 0) FROM log_cursor", 2).await;
     let late = await_applied(3, Duration::from_millis(200)).await.unwrap_err();
     assert_eq!(late.reason(), Reason::NotYetInForce);
+    let mut state = follower.state();
+    let blocked = Blocked {
+        log: ServiceName::Mfa,
+        position: 3,
+        event_id: ids[2].to_string(),
+        event_type: TYPES[0].to_owned(),
+    };
+    state.wait_for(|state| *state == FollowerState::Blocked(blocked.clone())).await.unwrap();
+    assert!(state.borrow().needs_operator());
     notes.fails.store(false, Ordering::SeqCst);
+    state.wait_for(|state| *state == FollowerState::Following).await.unwrap();
     assert_eq!(await_applied(4, Duration::from_secs(20)).await.unwrap(), 4);
     let rows = owner.query("SELECT text FROM applied ORDER BY n", &[]).await.unwrap();
     let applied: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
     assert_eq!(applied, texts);
     let unknown = followed.await_applied(ServiceName::Tenant, 1, Duration::from_secs(1)).await.unwrap_err();
     assert_eq!(unknown.reason(), Reason::InvalidArgument);
+}
+
+/// Writes down the transaction it was applied in; "mfa.test.seen" is to be alone.
+struct Transactions;
+
+#[async_trait::async_trait]
+impl Follow for Transactions {
+    fn log(&self) -> ServiceName {
+        ServiceName::Mfa
+    }
+
+    fn types(&self) -> &'static [&'static str] {
+        &["mfa.test.changed", "mfa.test.seen"]
+    }
+
+    fn is_alone(&self, event_type: &str) -> bool {
+        event_type == "mfa.test.seen"
+    }
+
+    async fn apply(&self, unit: &mut Unit<'_>, event: &Event, _now: Timestamp) -> Outcome<()> {
+        const SQL: &str = "INSERT INTO applied (position, text) VALUES ($1, pg_current_xact_id()::text)";
+        unit.execute(SQL, &[&event.position]).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_is_to_be_alone_shares_its_transaction_with_no_other() {
+    const EVENTS: i64 = 120;
+    let (upstream, own, _sequencer, channel, tree) = fixture().await;
+    let seen = |n: i64| n % 4 == 0;
+    let event = |n| {
+        let event_type = if seen(n) { "mfa.test.seen" } else { "mfa.test.changed" };
+        draft(&upstream.act(), event_type, &tree.company_a1, "x")
+    };
+    upstream.append(&upstream.store(1), (1..=EVENTS).map(event).collect()).await;
+    until(&upstream.owner().await, HEAD, EVENTS).await;
+    let _follower = Follower::spawn(own.store(2), own.clock.shared(), channel, Arc::new(Transactions));
+    let owner = own.owner().await;
+    until(&owner, "SELECT coalesce(max(position), 0) FROM log_cursor", EVENTS).await;
+    let rows = owner.query("SELECT position, text FROM applied ORDER BY n", &[]).await.unwrap();
+    let applied: Vec<(i64, String)> = rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(applied.iter().map(|(position, _)| *position).collect::<Vec<_>>(), Vec::from_iter(1..=EVENTS));
+    for (position, transaction) in applied.iter().filter(|(position, _)| seen(*position)) {
+        let shared = applied.iter().filter(|(_, other)| other == transaction).count();
+        assert_eq!(shared, 1, "position {position}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use eventlog::{Act, Actor, Draft, EventLog, Subject};
 use proto::events::event_log_service_server::EventLogService;
 use proto::events::{EventOrder, GetEventRequest, ListEventsRequest};
 use time::Duration;
+use tonic_types::StatusExt as _;
 use types::{EventId, OrganizationId, Role, UserId};
 
 use crate::support::{Db, HEAD, Tree, draft, payload, peer, reason, request, text, until, user};
@@ -260,6 +261,10 @@ async fn what_is_not_valid_and_what_was_given_out_elsewhere_is_refused() {
         ListEventsRequest { order: 9, ..everything() },
         ListEventsRequest { organization_id: "x".into(), ..everything() },
         ListEventsRequest { types: vec![String::new()], ..everything() },
+        ListEventsRequest { types: vec!["mfa.test\0seen".into()], ..everything() },
+        ListEventsRequest { types: vec!["mfa.test.seen".into(), "mfa.Test".into()], ..everything() },
+        ListEventsRequest { types: vec!["mfa.tést".into()], ..everything() },
+        ListEventsRequest { types: vec!["a".repeat(101)], ..everything() },
         ListEventsRequest { types: (0..101).map(|n| n.to_string()).collect(), ..everything() },
         ListEventsRequest { subject_id: "x".repeat(257), ..everything() },
         ListEventsRequest {
@@ -274,6 +279,14 @@ async fn what_is_not_valid_and_what_was_given_out_elsewhere_is_refused() {
     ] {
         assert_eq!(ask(&provider, message.clone()).await, invalid, "{message:?}");
     }
+    let garbage = ListEventsRequest { types: vec!["\0".into()], ..everything() };
+    let status = it.service.list_events(request(&provider, garbage)).await.unwrap_err();
+    assert_eq!(status.get_details_bad_request().unwrap().field_violations[0].field, "types");
+    // What is no text of the database's is still a name that nothing has.
+    let odd = ListEventsRequest { subject_id: "\0".into(), actor_id: "\0".into(), ..everything() };
+    assert_eq!(ask(&provider, odd).await, None);
+    let most = ListEventsRequest { types: vec!["a".repeat(100); 100], ..everything() };
+    assert_eq!(ask(&provider, most).await, None);
     let bad = GetEventRequest { event_id: "x".into() };
     let status = it.service.get_event(request(&provider, bad)).await.unwrap_err();
     assert_eq!(reason(&status), "INVALID_ARGUMENT");

@@ -1,6 +1,6 @@
 //! One PostgreSQL a process, one database a test, and callers.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use access::{Authenticator, Caller, Peer, SignedIn};
@@ -217,25 +217,24 @@ impl Places for Nowhere {
     }
 }
 
-/// An authenticator for which every session lives until it is told that it has ended.
-pub(crate) struct Sessions {
-    user: SignedIn,
-    pub(crate) ended: std::sync::atomic::AtomicBool,
-}
+/// An authenticator of one session, which lives until it is told otherwise.
+pub(crate) struct Sessions(Mutex<Result<SignedIn, Reason>>);
 
 impl Sessions {
     pub(crate) fn of(caller: &Caller) -> Arc<Self> {
-        Arc::new(Self { user: caller.user.clone().unwrap(), ended: false.into() })
+        Arc::new(Self(Mutex::new(Ok(caller.user.clone().unwrap()))))
+    }
+
+    /// What it answers from now on.
+    pub(crate) fn answer(&self, answer: Result<SignedIn, Reason>) {
+        *self.0.lock().unwrap() = answer;
     }
 }
 
 #[async_trait::async_trait]
 impl Authenticator for Sessions {
     async fn authenticate(&self, _: &str) -> Outcome<SignedIn> {
-        if self.ended.load(std::sync::atomic::Ordering::SeqCst) {
-            return Err(Reason::TokenInvalid.into());
-        }
-        Ok(self.user.clone())
+        self.0.lock().unwrap().clone().map_err(Into::into)
     }
 }
 

@@ -1,7 +1,6 @@
 //! `WatchEvents`: resuming exactly, moving on, and ending when it must.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use access::Caller;
@@ -10,13 +9,10 @@ use futures::{Stream, StreamExt};
 use proto::events::event_log_service_server::EventLogService;
 use proto::events::watch_events_response::Frame;
 use proto::events::{EventFilter, WatchEventsRequest, WatchEventsResponse};
-use rpc::Liveness;
 use tonic::Status;
 use types::Role;
 
-use crate::support::{
-    Db, HEAD, Nowhere, Sessions, Tree, bulk, draft, peer, reason, request, text, until, user,
-};
+use crate::support::{Db, HEAD, Nowhere, Tree, bulk, draft, peer, reason, request, text, until, user};
 
 type Frames = Pin<Box<dyn Stream<Item = Result<WatchEventsResponse, Status>> + Send>>;
 
@@ -217,27 +213,4 @@ async fn a_long_way_to_the_head_is_complete_and_visible() {
         }
     }
     assert!(7_020 - last <= 1_000);
-}
-
-/// A stream ends with the session it was opened in, also while it waits.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_users_stream_ends_with_the_session() {
-    let (_db, tree, _sequencer, log) = fixture().await;
-    let options = WatchOptions { check: Duration::from_millis(50), ..WatchOptions::default() };
-    let service = EventLog::new(log.clone(), Nowhere, options);
-    let caller = user(Role::CompanyAdmin, &tree.company_a1);
-    let sessions = Sessions::of(&caller);
-    let mut message = request(&caller, WatchEventsRequest { filter: Some(branch()), ..Default::default() });
-    message.extensions_mut().insert(Liveness::new(Arc::clone(&sessions) as _, "token"));
-    let mut frames = service.watch_events(message).await.unwrap().into_inner();
-    to_head(&mut frames).await;
-    sessions.ended.store(true, std::sync::atomic::Ordering::SeqCst);
-    let end = loop {
-        match next(&mut frames).await {
-            Ok(Frame::Progress(_)) => {}
-            Ok(frame) => panic!("{frame:?}"),
-            Err(reason) => break reason,
-        }
-    };
-    assert_eq!(end, "TOKEN_INVALID");
 }

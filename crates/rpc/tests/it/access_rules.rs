@@ -23,6 +23,16 @@ async fn handlers_learn_peer_and_user_and_never_see_the_token() {
 }
 
 #[tokio::test]
+async fn handlers_can_ask_again_for_whom_a_token_speaks_without_seeing_it() {
+    let authority = Authority::new();
+    let server = start(&authority).await;
+    let mut console = tree_client(server.address, &authority.files("console"));
+    let answer = console.get_organization(get("alive", "user")).await.unwrap().into_inner();
+    assert_eq!(answer.organization.unwrap().name, "company_user Liveness(hidden)");
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_peer_outside_the_row_is_refused_whatever_token_it_has() {
     let authority = Authority::new();
     let server = start(&authority).await;

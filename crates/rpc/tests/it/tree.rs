@@ -29,12 +29,18 @@ impl Tree {
     async fn trick(&self, request: Request<GetOrganizationRequest>) -> Result<String, Status> {
         let caller = rpc::caller(&request).map_err(rpc::into_status)?;
         let info = rpc::call_info(&request);
+        let liveness = rpc::liveness(&request);
         let has_token = request.metadata().contains_key("authorization");
         let trick = request.into_inner().organization_id;
         match trick.as_str() {
             "caller" => {
                 let user = caller.user.as_ref().map_or("nobody", |user| user.role.as_str());
                 Ok(format!("{} {user} {}", info.peer, if has_token { "token" } else { "no token" }))
+            }
+            "alive" => {
+                let liveness = liveness.expect("a call for a user has a session");
+                let user = liveness.still_alive().await.map_err(rpc::into_status)?;
+                Ok(format!("{} {liveness:?}", user.role))
             }
             "trace" => Ok(info.trace_id),
             "time" => Ok(rpc::remaining_time().as_millis().to_string()),

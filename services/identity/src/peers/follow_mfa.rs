@@ -34,6 +34,11 @@ impl Follow for FollowMfa {
         ]
     }
 
+    /// Each locks a user and floors, as does whoever opens a session: two events in one transaction would take them out of order.
+    fn is_alone(&self, _event_type: &str) -> bool {
+        true
+    }
+
     async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()> {
         for change in changes(event)? {
             ops::apply_floor_change(unit, &change, now).await?;
@@ -171,6 +176,11 @@ mod tests {
         let subject = Subject { kind: SubjectKind::Organization.into(), id: "x".to_owned() };
         let event = Event { subject: Some(subject), ..event(user, &path, payload) };
         assert_eq!(changes(&event).unwrap(), []);
+    }
+
+    #[test]
+    fn every_event_is_applied_in_a_transaction_of_its_own() {
+        assert!(FollowMfa.types().iter().all(|event_type| FollowMfa.is_alone(event_type)));
     }
 
     #[test]

@@ -36,6 +36,11 @@ impl Follow for FollowTenant {
         ]
     }
 
+    /// What ends sessions locks an organisation and its users, and holds them no longer than it must.
+    fn is_alone(&self, event_type: &str) -> bool {
+        change_of(event_type).is_some()
+    }
+
     async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()> {
         let (facts, change) = read(event)?;
         ops::apply_organization_change(unit, &facts, change, now).await
@@ -54,13 +59,16 @@ fn read(event: &Event) -> Outcome<(OrganizationFacts, Option<OrganizationChange>
         _ => return Err(unreadable("an event of tenant lacks its payload")),
     };
     let facts = OrganizationFacts::parse(facts).map_err(unreadable)?;
-    let change = match event.r#type.as_str() {
+    Ok((facts, change_of(&event.r#type)))
+}
+
+fn change_of(event_type: &str) -> Option<OrganizationChange> {
+    match event_type {
         "tenant.organization.suspended" => Some(OrganizationChange::Suspended),
         "tenant.organization.moved" => Some(OrganizationChange::Moved),
         "tenant.organization.deleted" => Some(OrganizationChange::Deleted),
         _ => None,
-    };
-    Ok((facts, change))
+    }
 }
 
 #[cfg(test)]
