@@ -88,6 +88,8 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.identity.v1.SignInService/BeginMfaEnrollment",       FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SignInService/ConfirmMfaEnrollment",     FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SignInService/AcknowledgeMfaEnrollment", FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/VerifyRecoveryCode",        FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SignInService/ReplacePassword",           FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SignInService/AcceptInvitation",          FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     // Which peers are identity brokers is configuration; identity refuses all others.
     row("/countersign.identity.v1.SignInService/AssertExternalSignIn",      ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
@@ -95,6 +97,9 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.identity.v1.SessionService/RefreshSession",          FOR_USERS,            Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SessionService/StepUp",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.identity.v1.SessionService/GetCurrentUser",          FOR_USERS,            AnyRole,               NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SessionService/ListSessions",             FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    // Fresh MFA is demanded where it is another user's sessions.
+    row("/countersign.identity.v1.SessionService/RevokeUserSessions",       FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.identity.v1.SessionService/RevokeSession",           FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.identity.v1.SessionService/IntrospectToken",         &[TENANT, MFA, CONSOLE, OPERATOR], Nobody,   NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SessionService/GetJwks",                 ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),
@@ -116,8 +121,13 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.mfa.v1.FactorService/RemoveFactor",                  FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
     row("/countersign.mfa.v1.FactorService/ResetMfa",                      FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
 
+    row("/countersign.mfa.v1.FactorService/UnlockUser",                     FOR_USERS,            ADMINISTER_USERS,      Fresh,         RECORDED),
+    row("/countersign.mfa.v1.FactorService/RegenerateRecoveryCodes",        FOR_USERS,            AnyRole,               NotNeeded,     RECORDED),
+    row("/countersign.mfa.v1.FactorService/BreakGlassTicket",               &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
+
     row("/countersign.mfa.v1.VerificationService/EvaluateSignIn",          &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.mfa.v1.VerificationService/VerifyCode",              &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
+    row("/countersign.mfa.v1.VerificationService/VerifyRecoveryCode",       &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.mfa.v1.VerificationService/BeginSignInEnrollment",   &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.mfa.v1.VerificationService/ConfirmSignInEnrollment", &[IDENTITY],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.mfa.v1.VerificationService/AcknowledgeSignInEnrollment", &[IDENTITY],      Nobody,                NotNeeded,     UNRECORDED),
@@ -127,6 +137,7 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.events.v1.EventLogService/ListEvents",               LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
     row("/countersign.events.v1.EventLogService/GetEvent",                 LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
     row("/countersign.events.v1.EventLogService/WatchEvents",              LOG_READERS,          STAFF_OR_SERVICE,      NotNeeded,     RECORDED),
+    row("/countersign.keys.v1.KeyService/GetKeyStatus",                     &[OPERATOR],          Nobody,                NotNeeded,     UNRECORDED),
     row("/countersign.events.v1.FollowService/AwaitApplied",               SERVICES,             Nobody,                NotNeeded,     UNRECORDED),
 
     row("/grpc.health.v1.Health/Check",                                    ANY_PEER,             Nobody,                NotNeeded,     UNRECORDED),

@@ -146,6 +146,10 @@ reasons! {
     EtagMismatch = "ETAG_MISMATCH", Aborted, "the object has changed; read it again";
     /// The same request id came with other content.
     RequestIdReused = "REQUEST_ID_REUSED", InvalidArgument, "the request_id was used for a different request";
+    /// Too many failures of this login or from this address: `RetryInfo` says when to try again. Nothing was looked at.
+    SignInDelayed = "SIGN_IN_DELAYED", ResourceExhausted, "too many failed sign-ins; try again later";
+    /// Another administrator of the provider can reset this one.
+    BreakGlassNotNeeded = "BREAK_GLASS_NOT_NEEDED", FailedPrecondition, "another administrator of the provider can reset this user";
     /// Too much at once.
     Overloaded = "OVERLOADED", ResourceExhausted, "too many requests at this moment";
     /// A message or header is too large.

@@ -24,6 +24,8 @@ pub mod countersign {
         events = "countersign.events.v1";
         /// Users, sign-ins and sessions.
         identity = "countersign.identity.v1";
+        /// The keys that seal secrets.
+        keys = "countersign.keys.v1";
         /// Policy, factors and verification.
         mfa = "countersign.mfa.v1";
         /// The tree of organisations.
@@ -34,5 +36,6 @@ pub mod countersign {
 pub use countersign::common::v1 as common;
 pub use countersign::events::v1 as events;
 pub use countersign::identity::v1 as identity;
+pub use countersign::keys::v1 as keys;
 pub use countersign::mfa::v1 as mfa;
 pub use countersign::tenant::v1 as tenant;

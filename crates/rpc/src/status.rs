@@ -141,6 +141,8 @@ fn passed_on(reason: Reason) -> Reason {
         | Reason::EtagMismatch
         | Reason::RequestIdReused
         | Reason::Overloaded
+        | Reason::SignInDelayed
+        | Reason::BreakGlassNotNeeded
         | Reason::NotYetInForce => reason,
     }
 }

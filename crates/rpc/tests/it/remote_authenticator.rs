@@ -12,8 +12,9 @@ use fault::{Outcome, Reason};
 use proto::identity::session_service_server::{SERVICE_NAME, SessionService, SessionServiceServer};
 use proto::identity::{
     GetCurrentUserRequest, GetCurrentUserResponse, GetJwksRequest, GetJwksResponse, IntrospectTokenRequest,
-    IntrospectTokenResponse, RefreshSessionRequest, RefreshSessionResponse, RevokeSessionRequest,
-    RevokeSessionResponse, SessionFacts, StepUpRequest, StepUpResponse,
+    IntrospectTokenResponse, ListSessionsRequest, ListSessionsResponse, RefreshSessionRequest,
+    RefreshSessionResponse, RevokeSessionRequest, RevokeSessionResponse, RevokeUserSessionsRequest,
+    RevokeUserSessionsResponse, SessionFacts, StepUpRequest, StepUpResponse,
 };
 use rpc::{PeerChannel, RemoteAuthenticator};
 use tonic::service::Routes;
@@ -92,6 +93,20 @@ impl SessionService for Identity {
         &self,
         _: Request<RevokeSessionRequest>,
     ) -> Result<Response<RevokeSessionResponse>, Status> {
+        Err(rpc::into_status(Reason::NotFound.into()))
+    }
+
+    async fn list_sessions(
+        &self,
+        _: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        Err(rpc::into_status(Reason::NotFound.into()))
+    }
+
+    async fn revoke_user_sessions(
+        &self,
+        _: Request<RevokeUserSessionsRequest>,
+    ) -> Result<Response<RevokeUserSessionsResponse>, Status> {
         Err(rpc::into_status(Reason::NotFound.into()))
     }
 }

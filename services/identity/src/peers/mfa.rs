@@ -239,6 +239,7 @@ impl Mfa for RemoteMfa {
             attempt_id: attempt_id.to_string(),
             generation: enrolment.basis.generation,
             policy_version: Some(enrolment.basis.policy_version.to_wire()),
+            replay_key: Vec::new(),
             client: Some(enrolment.client.to_wire()),
         };
         let answer = self.client().confirm_sign_in_enrollment(request).await;

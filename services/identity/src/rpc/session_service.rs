@@ -105,4 +105,18 @@ impl SessionService for Sessions {
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
         respond(self.0.tokens.jwks().await.map(|jwks_json| GetJwksResponse { jwks_json }))
     }
+
+    async fn list_sessions(
+        &self,
+        _: Request<proto::identity::ListSessionsRequest>,
+    ) -> Result<Response<proto::identity::ListSessionsResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
+
+    async fn revoke_user_sessions(
+        &self,
+        _: Request<proto::identity::RevokeUserSessionsRequest>,
+    ) -> Result<Response<proto::identity::RevokeUserSessionsResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
 }

@@ -54,7 +54,10 @@ impl SignInService for SignIns {
                 origin: origin(&request, None, &message.request_id)?,
             };
             let opened = self.0.verify_mfa(command).await?;
-            Ok(VerifyMfaResponse { session: Some(session(&opened)) })
+            Ok(VerifyMfaResponse {
+                session: Some(session(&opened)),
+                next_step: WireNextStep::Complete.into(),
+            })
         };
         respond(work().await)
     }
@@ -107,7 +110,10 @@ impl SignInService for SignIns {
                 origin: origin(&request, None, &message.request_id)?,
             };
             let opened = self.0.acknowledge_mfa_enrollment(command).await?;
-            Ok(AcknowledgeMfaEnrollmentResponse { session: Some(session(&opened)) })
+            Ok(AcknowledgeMfaEnrollmentResponse {
+                session: Some(session(&opened)),
+                next_step: WireNextStep::Complete.into(),
+            })
         };
         respond(work().await)
     }
@@ -138,6 +144,20 @@ impl SignInService for SignIns {
             Ok(AssertExternalSignInResponse { session: Some(session(&opened)) })
         };
         respond(work().await)
+    }
+
+    async fn verify_recovery_code(
+        &self,
+        _: Request<proto::identity::VerifyRecoveryCodeRequest>,
+    ) -> Result<Response<proto::identity::VerifyRecoveryCodeResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
+
+    async fn replace_password(
+        &self,
+        _: Request<proto::identity::ReplacePasswordRequest>,
+    ) -> Result<Response<proto::identity::ReplacePasswordResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
     }
 }
 

@@ -103,4 +103,25 @@ impl FactorService for FactorHandlers {
         };
         respond(answer.await)
     }
+
+    async fn unlock_user(
+        &self,
+        _: Request<proto::mfa::UnlockUserRequest>,
+    ) -> Result<Response<proto::mfa::UnlockUserResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
+
+    async fn regenerate_recovery_codes(
+        &self,
+        _: Request<proto::mfa::RegenerateRecoveryCodesRequest>,
+    ) -> Result<Response<proto::mfa::RegenerateRecoveryCodesResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
+
+    async fn break_glass_ticket(
+        &self,
+        _: Request<proto::mfa::BreakGlassTicketRequest>,
+    ) -> Result<Response<proto::mfa::BreakGlassTicketResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
 }

@@ -102,6 +102,7 @@ pub(super) fn factor(factor: &Factor) -> mfa::Factor {
         r#type: "totp".to_owned(),
         enroll_time: Some(timestamp_to_wire(factor.enroll_time)),
         last_use_time: factor.last_use_time.map(timestamp_to_wire),
+        ..mfa::Factor::default()
     }
 }
 

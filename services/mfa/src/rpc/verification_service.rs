@@ -113,4 +113,11 @@ impl VerificationService for VerificationHandlers {
         };
         respond(answer.await)
     }
+
+    async fn verify_recovery_code(
+        &self,
+        _: Request<proto::mfa::VerifyRecoveryCodeRequest>,
+    ) -> Result<Response<proto::mfa::VerifyRecoveryCodeResponse>, Status> {
+        respond(Err(fault::Reason::MethodUnknown.into()))
+    }
 }
