@@ -167,6 +167,9 @@ impl Platform {
             NextStep::EnrollMfa => Err(Failure::new(format!(
                 "{login} must set up MFA first: call SignInService/BeginMfaEnrollment, or run `countersign tour` to see it done"
             ))),
+            NextStep::ChangePassword => Err(Failure::new(format!(
+                "{login} must replace the password first: call SignInService/ReplacePassword"
+            ))),
             NextStep::Unspecified => Err(Failure::new("the answer names no next step")),
         }
     }

@@ -278,6 +278,7 @@ impl SignIn {
             attempt_id: AttemptId::generate().to_string(),
             generation: self.told.generation,
             policy_version: self.told.policy_version.clone(),
+            replay_key: Vec::new(),
             client: None,
         })
     }
