@@ -49,7 +49,11 @@ async fn the_journey() {
     assert_eq!(enforcement.effective_state(), EnforcementState::EnabledByInheritance);
     assert_eq!(enforcement.deciding_level(), PolicyLevel::Company);
     assert!(!enforcement.can_disable);
-    let request = DisableMfaRequest { target: user_target(&tree.admin.id), ..DisableMfaRequest::default() };
+    let request = DisableMfaRequest {
+        target: user_target(&tree.admin.id),
+        reason: "annoying".to_owned(),
+        ..DisableMfaRequest::default()
+    };
     let refused = console.enforcement.clone().disable_mfa(as_user(&session, request)).await.unwrap_err();
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
     assert_eq!(reason(refused), enforcement.cannot_disable_reason);

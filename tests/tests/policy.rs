@@ -29,7 +29,7 @@ async fn enforce(console: &Console, by: &Session, target: Option<Target>) -> Res
 }
 
 async fn disable(console: &Console, by: &Session, target: Option<Target>) -> Result<Enforcement, Status> {
-    let request = DisableMfaRequest { target, ..DisableMfaRequest::default() };
+    let request = DisableMfaRequest { target, reason: "a test".to_owned(), ..DisableMfaRequest::default() };
     let answer = console.enforcement.clone().disable_mfa(as_user(by, request)).await?;
     Ok(answer.into_inner().enforcement.expect("an answer"))
 }
@@ -193,8 +193,11 @@ async fn where_a_ticket_is_demanded_a_stolen_password_enrols_nobody() {
     assert_eq!(reason(refused), "ENROLLMENT_TICKET_REQUIRED");
 
     let issue = |by: &Session| {
-        let request =
-            IssueEnrollmentTicketRequest { user_id: tree.admin.id.clone(), reason: "new".to_owned() };
+        let request = IssueEnrollmentTicketRequest {
+            user_id: tree.admin.id.clone(),
+            reason: "new".to_owned(),
+            ..IssueEnrollmentTicketRequest::default()
+        };
         let request = as_user(by, request);
         let mut client = console.enforcement.clone();
         async move { client.issue_enrollment_ticket(request).await }

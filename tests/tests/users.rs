@@ -317,7 +317,7 @@ async fn passwords_are_changed_by_their_owner_and_set_by_an_administrator() {
         let history = console.identity_history(&tree.reseller_session, &tree.company.id).await.unwrap();
         history.iter().any(|event| {
             let actor = event.actor.as_ref().is_some_and(|actor| actor.id == tree.admin.id);
-            actor && event.r#type == "identity.call.refused" && event.reason == "CODE_REFUSED"
+            actor && event.r#type == "identity.sign_in.refused" && event.reason == "CODE_REFUSED"
         })
     };
     system.eventually("the wrong password is on the log", is_recorded).await;

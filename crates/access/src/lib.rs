@@ -5,7 +5,9 @@
 
 mod authenticator;
 mod caller;
+mod markdown;
 mod peer;
+mod reach;
 mod rule;
 mod table;
 mod token;
@@ -13,7 +15,9 @@ mod verifier;
 
 pub use authenticator::Authenticator;
 pub use caller::{Caller, FRESH_MFA, SignedIn, within_reach};
+pub use markdown::markdown;
 pub use peer::Peer;
+pub use reach::{Denial, Rank, Reach, TargetKind};
 pub use rule::{ANY_PEER, MfaRule, Rule, UserRule, rule};
 pub use table::TABLE;
 pub use token::{AUDIENCE, Claims, TokenSigner, UnusableKey, jwks_json};

@@ -2,7 +2,7 @@
 
 use types::Role;
 
-use crate::TABLE;
+use crate::{Reach, TABLE};
 
 /// In a rule's peers: whoever holds a certificate of our trust domain.
 pub const ANY_PEER: &[&str] = &["*"];
@@ -16,6 +16,8 @@ pub struct Rule {
     pub peers: &'static [&'static str],
     /// For whom they must call.
     pub user: UserRule,
+    /// About whom or what, seen from that user.
+    pub reach: &'static Reach,
     /// What the user's session must have proved.
     pub mfa: MfaRule,
     /// Whether a refusal of a signed-in user leaves an event.

@@ -24,6 +24,9 @@ pub(crate) enum Command {
     Tour,
     /// Create the provider and its first administrator on an empty production system.
     Bootstrap(BootstrapOptions),
+    /// Make, rotate and look at the keys that seal a service's secrets.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Run one service.
     Serve(ServeOptions),
 }
@@ -88,6 +91,65 @@ pub(crate) struct BootstrapOptions {
     /// A file whose first line is the first administrator's password; without it one is made and printed.
     #[arg(long)]
     pub(crate) password_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a keyring of one fresh key in a directory that holds none.
+    Generate(KeyDirectoryOptions),
+    /// Give new secrets a fresh key, under traffic; or, with --retire, remove keys that nothing uses any more.
+    Rotate(RotateOptions),
+    /// Show the keys of a directory, what the replicas hold, and how many secrets are sealed under each.
+    Status(KeyStatusOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyDirectoryOptions {
+    /// The keyring's directory, one for each service.
+    #[arg(long)]
+    pub(crate) dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyStatusOptions {
+    #[command(flatten)]
+    pub(crate) directory: KeyDirectoryOptions,
+    #[command(flatten)]
+    pub(crate) replicas: ReplicaOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RotateOptions {
+    #[command(flatten)]
+    pub(crate) directory: KeyDirectoryOptions,
+    #[command(flatten)]
+    pub(crate) replicas: ReplicaOptions,
+    /// Remove the keys that nothing is sealed under any more.
+    #[arg(long, requires = "service")]
+    pub(crate) retire: bool,
+    /// Where the replicas cannot be asked: every one of them holds the new key; make it primary.
+    #[arg(long, conflicts_with_all = ["service", "retire"])]
+    pub(crate) distributed: bool,
+    /// How long to wait for the replicas, in seconds. What is not done by then goes on when the command is given again.
+    #[arg(long, default_value_t = 900)]
+    pub(crate) patience: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ReplicaOptions {
+    /// Replicas, NAME=HOST:PORT, separated by commas: all of the service whose keyring it is, and those of the services that
+    /// follow its log. A host name stands for all its addresses.
+    #[arg(long, value_delimiter = ',', requires_all = ["ca", "cert", "key"])]
+    pub(crate) service: Vec<String>,
+    /// The certificate authority, PEM.
+    #[arg(long)]
+    pub(crate) ca: Option<PathBuf>,
+    /// The operator's certificate, PEM.
+    #[arg(long)]
+    pub(crate) cert: Option<PathBuf>,
+    /// The operator's key, PEM.
+    #[arg(long)]
+    pub(crate) key: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -11,6 +11,7 @@ mod cli;
 mod demo;
 mod env_file;
 mod failure;
+mod keys;
 mod layout;
 mod platform;
 mod serve;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
             Command::Token(options) => token::run(options).await,
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
+            Command::Keys(command) => keys::run(command).await,
             Command::Serve(options) => serve::run(options).await,
         }
     });

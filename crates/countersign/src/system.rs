@@ -54,9 +54,10 @@ impl System {
         std::fs::create_dir_all(layout.run()).during(format!("create {}", layout.run().display()))?;
         let lock = lock(&layout)?;
 
+        // Before the databases: whether there is anything yet that the keys must fit can only be told now.
+        keys(&layout)?;
         let database = Database::start(&layout, &options).await?;
         certificates(&layout)?;
-        keys(&layout)?;
         std::fs::write(layout.descriptor_set(), proto::DESCRIPTOR_SET).during("write the descriptor set")?;
 
         let mut children = Vec::new();
@@ -118,6 +119,11 @@ impl System {
             let key = service.as_str().to_uppercase();
             env.set(format!("DATABASE_URL_{key}"), self.database.owner_url(*service));
         }
+        for service in ServiceName::ALL {
+            let key = service.as_str().to_uppercase();
+            env.set(format!("{key}_KEYRING_DIR"), self.layout.keyring(*service).display());
+        }
+        env.set("KEY_REPLICAS", key_replicas(addresses(&self.options)));
         env.set("CA_CERT", self.layout.ca_certificate().display());
         for (key, peer) in [("CONSOLE", "console"), ("OPERATOR", "operator"), ("BROKER", "broker")] {
             env.set(format!("{key}_CERT"), self.layout.certificate(peer).display());
@@ -151,10 +157,12 @@ fn certificates(layout: &Layout) -> Outcome<()> {
     Ok(())
 }
 
+/// Opens every service's keys, or makes them where there is nothing yet that others were made for.
 fn keys(layout: &Layout) -> Outcome<()> {
+    let has_data = layout.database_passwords().exists();
     for service in ServiceName::ALL {
         let directory = layout.keyring(*service);
-        if directory.exists() {
+        if directory.exists() || has_data {
             Keyring::load(&directory).during(format!("open the keys of {service}"))?;
         } else {
             Keyring::create(&directory).during(format!("make the keys of {service}"))?;
@@ -170,6 +178,18 @@ fn addresses(options: &SystemOptions) -> [Vec<String>; 3] {
             .map(|replica| format!("127.0.0.1:{}", port(options, service, replica)))
             .collect()
     })
+}
+
+/// All replicas as `keys --service` takes them.
+fn key_replicas(addresses: [Vec<String>; 3]) -> String {
+    let [tenant, identity, mfa] = addresses;
+    let of = |service: ServiceName, addresses: Vec<String>| {
+        addresses.into_iter().map(move |address| format!("{service}={address}"))
+    };
+    let all = of(ServiceName::Tenant, tenant)
+        .chain(of(ServiceName::Identity, identity))
+        .chain(of(ServiceName::Mfa, mfa));
+    all.collect::<Vec<_>>().join(",")
 }
 
 fn port(options: &SystemOptions, service: ServiceName, replica: u16) -> u16 {

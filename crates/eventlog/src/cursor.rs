@@ -32,6 +32,12 @@ impl Bound {
         Self::of(log, scope, &filter.fingerprint, order)
     }
 
+    /// Of nobody: the fuzz targets' own.
+    #[cfg(fuzzing)]
+    pub(crate) fn for_fuzzing() -> Self {
+        Self { context: b"fuzzing".to_vec() }
+    }
+
     fn of(log: ServiceName, scope: &Scope, filter: &[u8; 32], order: &str) -> Self {
         let mut context = filter.to_vec();
         // Neither of the first two holds a line feed.

@@ -4,7 +4,7 @@ use clock::Timestamp;
 use keyring::digest::sha256;
 use prost::Message;
 use proto::events::{self, Outcome, SubjectKind, event::Payload};
-use store::Entry;
+use store::{Entry, Label};
 use tokio_postgres::types::ToSql;
 use types::{EventId, OrganizationId, OrganizationPath, SessionId, UserId, random_bytes};
 use uuid::Uuid;
@@ -36,6 +36,8 @@ pub enum Subject {
     Method(String),
     /// A signing key, by its key id.
     SigningKey(String),
+    /// A key of the service's keyring, by its id.
+    Key(String),
 }
 
 impl Subject {
@@ -47,6 +49,7 @@ impl Subject {
             Self::ProviderScope(name) => (SubjectKind::ProviderScope, (*name).to_owned()),
             Self::Method(method) => (SubjectKind::Method, method.clone()),
             Self::SigningKey(id) => (SubjectKind::SigningKey, id.clone()),
+            Self::Key(id) => (SubjectKind::Key, id.clone()),
         };
         events::Subject { kind: kind.into(), id }
     }
@@ -126,6 +129,16 @@ impl Draft {
         self
     }
 
+    /// The same event under an id that was drawn before: an attempt's own, so that one attempt cannot leave two events. A
+    /// second one violates `event_pk` and undoes its unit; see [`crate::is_recorded_twice`].
+    #[must_use]
+    pub fn with_event_id(mut self, id: EventId) -> Self {
+        self.event_id = id.uuid();
+        self.event.id = id.to_string();
+        self.envelope = self.event.encode_to_vec();
+        self
+    }
+
     /// The event's id, by which its position is found after the commit.
     #[must_use]
     pub fn event_id(&self) -> EventId {
@@ -133,9 +146,28 @@ impl Draft {
     }
 }
 
+/// Whether a unit failed because another one, at the same time, recorded an event under the same id
+/// ([`Draft::with_event_id`]). Run again, it finds that event.
+#[must_use]
+pub fn is_recorded_twice(fault: &fault::Fault) -> bool {
+    fault
+        .cause()
+        .and_then(|cause| cause.downcast_ref::<store::StoreError>())
+        .is_some_and(|error| error.constraint() == Some("event_pk"))
+}
+
 impl Entry for Draft {
     fn statement(&self) -> &'static str {
         APPEND
+    }
+
+    fn label(&self) -> Label<'_> {
+        let is_refusal = self.event.outcome() == Outcome::Refused;
+        Label {
+            kind: self.event_type,
+            outcome: if is_refusal { "refused" } else { "succeeded" },
+            reason: &self.event.reason,
+        }
     }
 
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {

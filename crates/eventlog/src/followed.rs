@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use fault::{Fault, Outcome, Reason};
+use keyring::{KeyId, Keyring};
 use proto::events::follow_service_server::{FollowService, FollowServiceServer};
 use proto::events::{AwaitAppliedRequest, AwaitAppliedResponse};
 use rpc::{remaining_time, respond};
@@ -42,6 +43,26 @@ SELECT position FROM log_cursor WHERE log = $1";
         let rows = query(&self.store, SQL, &[&log.as_str()]).await?;
         let row = rows.first().ok_or_else(|| Fault::field("log", "is not followed by this service"))?;
         Ok(row.try_get(0).map_err(store::StoreError::from)?)
+    }
+
+    /// Which key of which service each kept cursor was made under: that service's key must stay as long as the cursor may be
+    /// used.
+    ///
+    /// # Errors
+    /// UNAVAILABLE when the database does not answer.
+    pub async fn cursor_keys(&self) -> Outcome<Vec<(String, KeyId)>> {
+        const SQL: &str = "\
+-- followed::cursor_keys
+SELECT log, cursor FROM log_cursor WHERE cursor <> '' ORDER BY log";
+        let mut keys = Vec::new();
+        for row in query(&self.store, SQL, &[]).await? {
+            let log: String = row.try_get(0).map_err(store::StoreError::from)?;
+            let cursor: &str = row.try_get(1).map_err(store::StoreError::from)?;
+            if let Ok(key_id) = Keyring::token_made_under(cursor) {
+                keys.push((log, key_id));
+            }
+        }
+        Ok(keys)
     }
 
     /// Waits until a log was applied up to `position`; answers how far it was. Cancellation is harmless.

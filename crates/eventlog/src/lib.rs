@@ -23,6 +23,8 @@ mod draft;
 mod filter;
 mod follow;
 mod followed;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod leaf;
 mod log;
 mod migrations;
@@ -35,7 +37,7 @@ mod service;
 
 pub use act::{Act, Actor};
 pub use dependents::Dependents;
-pub use draft::{Draft, Subject};
+pub use draft::{Draft, Subject, is_recorded_twice};
 pub use follow::{Blocked, Follow, Follower, FollowerState, Upstream};
 pub use followed::{FollowRpc, Followed, follow_service};
 pub use leaf::{LeafHash, commitment, leaf_hash};

@@ -1,10 +1,13 @@
 //! Idempotency: the first answer to a mutation, kept for ten minutes under the caller's `request_id`.
 //!
 //! Looked up first and inserted last in the same unit as the change, so that answer and change exist together or not at
-//! all. **Not for answers that hold a secret**: they are stored in the clear.
+//! all. **Not for answers that hold a secret**: they are stored in the clear. Those are [`sealed`]'s.
 //!
 //! A unit's result exists only where something was recorded, and a replay records nothing: so [`lookup`] ends the unit
 //! with a fault that carries the earlier answer, and [`answer`] turns the unit's outcome back into an answer.
+
+mod in_use;
+pub mod sealed;
 
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
@@ -14,6 +17,9 @@ use store::{Store, StoreError, Unit};
 use time::Duration;
 use types::{EventId, RequestId};
 use uuid::Uuid;
+use zeroize::Zeroizing;
+
+pub use in_use::sealed_under;
 
 /// How long an answer is kept.
 pub const KEPT: Duration = Duration::minutes(10);
@@ -49,11 +55,16 @@ impl Key {
     }
 }
 
-/// The first answer to a mutation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The first answer to a mutation. It may hold a secret, so it does not print.
 struct Earlier {
     event_id: EventId,
-    answer: Vec<u8>,
+    answer: Zeroizing<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Earlier {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Earlier").field("event_id", &self.event_id).finish_non_exhaustive()
+    }
 }
 
 impl std::fmt::Display for Earlier {
@@ -106,7 +117,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)";
     Ok(())
 }
 
-/// The unit's answer, or the first one where [`lookup`] found it. Other faults pass through.
+/// The unit's answer, or the first one where [`lookup`] or [`sealed::replay`] found it. Other faults pass through.
 ///
 /// # Errors
 /// The unit's fault; CORRUPT when a kept answer cannot be read.
@@ -135,7 +146,10 @@ SELECT fingerprint, event_id, answer FROM request_record
 WHERE scope = $1 AND method = $2 AND request_id = $3 AND expire_time > $4";
     let row = unit.query_opt(SQL, &[&key.scope, &key.method, &key.request_id, &now]).await?;
     row.map(|row| {
-        let earlier = Earlier { event_id: EventId::from_uuid(row.try_get(1)?), answer: row.try_get(2)? };
+        let earlier = Earlier {
+            event_id: EventId::from_uuid(row.try_get(1)?),
+            answer: Zeroizing::new(row.try_get(2)?),
+        };
         Ok((row.try_get(0)?, earlier))
     })
     .transpose()

@@ -3,6 +3,7 @@
 mod list;
 mod page;
 mod scan;
+mod streams;
 mod vigil;
 mod watch;
 
@@ -26,8 +27,9 @@ use crate::filter::Scope;
 use crate::log::Log;
 use crate::places::Places;
 use crate::rows;
+use streams::Streams;
 
-/// How watches behave over time.
+/// How watches behave over time, and how many there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct WatchOptions {
     /// A progress frame at least so often, also when nothing happens.
@@ -38,6 +40,10 @@ pub struct WatchOptions {
     pub check: Duration,
     /// How long a user's stream waits for that answer, showing nothing, before it ends.
     pub patience: Duration,
+    /// How many watches one user may have at once, in whatever sessions.
+    pub per_user: usize,
+    /// How many watches one peer may have at once, for whomever.
+    pub per_peer: usize,
 }
 
 impl Default for WatchOptions {
@@ -47,6 +53,8 @@ impl Default for WatchOptions {
             user_lifetime: Duration::from_secs(300),
             check: Duration::from_secs(1),
             patience: Duration::from_secs(4),
+            per_user: 8,
+            per_peer: 1_024,
         }
     }
 }
@@ -63,11 +71,12 @@ pub struct EventLog {
     log: Log,
     places: Arc<dyn Places>,
     watch: WatchOptions,
+    streams: Streams,
 }
 
 impl fmt::Debug for EventLog {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { log, places: _, watch } = self;
+        let Self { log, places: _, watch, streams: _ } = self;
         formatter.debug_struct("EventLog").field("log", log).field("watch", watch).finish_non_exhaustive()
     }
 }
@@ -76,7 +85,7 @@ impl EventLog {
     /// A service whose watches behave as told.
     #[must_use]
     pub fn new(log: Log, places: impl Places, watch: WatchOptions) -> Self {
-        Self { log, places: Arc::new(places), watch }
+        Self { log, places: Arc::new(places), watch, streams: Streams::default() }
     }
 
     async fn get(&self, request: Request<GetEventRequest>) -> Outcome<GetEventResponse> {
@@ -110,7 +119,8 @@ impl EventLogService for EventLog {
         &self,
         request: Request<WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        let watch = watch::open(&self.log, &*self.places, self.watch, request).await.map_err(into_status)?;
+        let opened = watch::open(&self.log, &*self.places, (self.watch, &self.streams), request).await;
+        let watch = opened.map_err(into_status)?;
         Ok(Response::new(Box::pin(watch)))
     }
 }

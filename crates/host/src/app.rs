@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use types::ServiceName;
 
 use crate::StartError;
+use crate::keys::{KeysRefused, Standing};
 
 /// A running service. It is to be ended with [`App::shutdown`].
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct App {
     pub(crate) followers: Vec<Follower>,
     pub(crate) sequencer: Sequencer,
     pub(crate) store: Store,
+    pub(crate) keys: watch::Receiver<Standing>,
 }
 
 impl App {
@@ -32,6 +34,17 @@ impl App {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Waits until it is known that the keys do not fit what is stored, which ends the service. Where the database answers
+    /// at the start, the start fails instead, and this waits for ever.
+    pub async fn keys_refused(&self) -> KeysRefused {
+        let mut keys = self.keys.clone();
+        let refused = keys.wait_for(|standing| matches!(standing, Standing::Refused(_))).await;
+        match refused.as_deref() {
+            Ok(Standing::Refused(refused)) => refused.clone(),
+            _ => std::future::pending().await,
+        }
     }
 
     /// Takes no more calls, lets the ones under way end (for a few seconds), and stops.
@@ -57,7 +70,7 @@ impl App {
 /// Runs a service until SIGTERM or SIGINT, or until `until` is over.
 ///
 /// # Errors
-/// As `start`.
+/// As `start`; [`StartError::Keys`] when the keys turn out not to fit after it.
 pub async fn run<S>(
     service: ServiceName,
     log_format: LogFormat,
@@ -71,11 +84,12 @@ where
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
     let app = start(SystemClock::shared()).await?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = until => {}
-    }
+    let outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        () = until => Ok(()),
+        refused = app.keys_refused() => Err(refused.into()),
+    };
     app.shutdown().await;
-    Ok(())
+    outcome
 }

@@ -5,6 +5,8 @@ use keyring::KeyringError;
 use rpc::{ConnectError, ServeError};
 use store::StoreError;
 
+use crate::keys::KeysRefused;
+
 /// Why a service does not start: what it was told cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -20,13 +22,27 @@ pub enum StartError {
     /// The keys cannot be used.
     #[error(transparent)]
     Keyring(#[from] KeyringError),
+    /// The keys are not those that what is stored was made with.
+    #[error(transparent)]
+    Keys(#[from] KeysRefused),
     /// A peer's address or the certificates cannot be used.
     #[error(transparent)]
     Peer(#[from] ConnectError),
     /// A part of the service itself cannot be made.
     #[error("a part of the service cannot be made: {0}")]
     Part(#[from] Fault),
+    /// A setting cannot be used.
+    #[error("a setting cannot be used: {0}")]
+    Setting(Box<dyn std::error::Error + Send + Sync>),
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to: {0}")]
     Signal(std::io::Error),
+}
+
+impl StartError {
+    /// A setting that cannot be used, and why.
+    #[must_use]
+    pub fn setting(why: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Setting(Box::new(why))
+    }
 }

@@ -19,6 +19,7 @@ use tonic::service::Routes;
 use types::ServiceName;
 
 use crate::clock_guard::{ClockGuard, ClockReference, Ntp, PostgreSql};
+use crate::keys::{Keys, Secrets, Standing, key_service};
 use crate::readiness::{Check, Conditions};
 use crate::{App, HostConfig, StartError};
 
@@ -38,6 +39,7 @@ pub struct Foundation {
     service: ServiceName,
     config: HostConfig,
     server: Server,
+    keys: Keys,
     log: Log,
     sequencer: Sequencer,
     followers: Vec<Follower>,
@@ -47,14 +49,15 @@ pub struct Foundation {
 
 impl Foundation {
     /// Takes the address first, before anything that takes time; then opens what the service has of its own. The
-    /// database may come later, and go, and come back.
+    /// database may come later, and go, and come back; until it has said that the keys fit, no call is taken.
     ///
     /// # Errors
-    /// What it was told cannot be used.
+    /// What it was told cannot be used. [`StartError::Keys`]: what is stored was made with other keys; nothing was changed.
     pub async fn lay(
         service: ServiceName,
         config: HostConfig,
         clock: SharedClock,
+        secrets: impl Secrets,
     ) -> Result<Self, StartError> {
         let server = match &config.listener {
             Some(listener) => {
@@ -65,6 +68,9 @@ impl Foundation {
         };
         let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
         let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
+        // Before anything runs beside: what must not start leaves nothing behind.
+        let keys =
+            Keys::check(service, store.clone(), Arc::clone(&keyring), Arc::clone(&clock), secrets).await?;
         // Units append to the log, the sequencer orders it, others watch it.
         let sequencer = Sequencer::spawn(&config.sequencer_database_url, SequencerOptions::default())?;
         let log = Log::open(service, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
@@ -79,6 +85,7 @@ impl Foundation {
             service,
             config,
             server,
+            keys,
             log,
             sequencer,
             followers: Vec::new(),
@@ -134,7 +141,7 @@ impl Foundation {
         self.checks.push(Box::new(move || Box::pin(check())));
     }
 
-    /// Serves the service's own routes, its log, and how far it has followed others. `names` are all services in them; `places`
+    /// Serves the service's own routes, its log, how far it has followed others, and its keys. `names` are all services in them; `places`
     /// says where organisations stand of which the log has nothing to tell yet.
     pub fn serve(
         mut self,
@@ -147,10 +154,15 @@ impl Foundation {
         let address: SocketAddr = self.server.local_addr();
         let routes = routes
             .add_service(event_log_service(self.log, places))
-            .add_service(follow_service(Followed::new(self.store.clone())));
-        let readiness = Readiness::default();
+            .add_service(follow_service(Followed::new(self.store.clone())))
+            .add_service(key_service(self.keys.clone()));
+        let standing = self.keys.standing();
+        let is_usable = *standing.borrow() == Standing::Usable;
+        let readiness = if is_usable { Readiness::default() } else { Readiness::closed() };
+        self.chores.push(tokio::spawn(self.keys.keep(readiness.clone())));
         let conditions = Conditions {
             store: self.store.clone(),
+            keys: standing.clone(),
             sequencer: self.sequencer.state(),
             clock_guard: self.clock_guard,
             followers: self.followers.iter().map(Follower::state).collect(),
@@ -178,6 +190,7 @@ impl Foundation {
             followers: self.followers,
             sequencer: self.sequencer,
             store: self.store,
+            keys: standing,
         }
     }
 }

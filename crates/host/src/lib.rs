@@ -8,7 +8,9 @@ mod clock_guard;
 mod config;
 mod error;
 mod foundation;
+mod keys;
 mod readiness;
+pub mod settings;
 
 pub use app::{App, run};
 pub use clock_guard::{
@@ -18,3 +20,4 @@ pub use clock_guard::{
 pub use config::HostConfig;
 pub use error::StartError;
 pub use foundation::Foundation;
+pub use keys::{InUse, KeysRefused, NoSecrets, Resealed, Resealing, SealedTable, Secrets, migrations};

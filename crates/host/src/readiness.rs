@@ -10,6 +10,7 @@ use store::Store;
 use tokio::sync::watch;
 
 use crate::clock_guard::ClockGuard;
+use crate::keys::Standing;
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(500);
@@ -20,6 +21,7 @@ pub(crate) type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send
 /// What a service's readiness depends on. That other services answer is not among it: they come and go.
 pub(crate) struct Conditions {
     pub(crate) store: Store,
+    pub(crate) keys: watch::Receiver<Standing>,
     pub(crate) sequencer: watch::Receiver<SequencerState>,
     pub(crate) clock_guard: ClockGuard,
     pub(crate) followers: Vec<watch::Receiver<FollowerState>>,
@@ -37,6 +39,8 @@ enum Obstacle {
     Follower(FollowerState),
     /// Its database does not answer.
     Database,
+    /// Its keys are not known to fit what is stored.
+    Keys,
     /// What the service itself asked for; it says by itself what that is.
     Check,
 }
@@ -56,6 +60,7 @@ impl fmt::Display for Obstacle {
             }
             Self::Follower(state) => write!(formatter, "a log is not followed: {state:?}"),
             Self::Database => formatter.write_str("the database does not answer"),
+            Self::Keys => formatter.write_str("the keys are not known to be the right ones"),
             Self::Check => formatter.write_str("a condition of the service's own does not hold"),
         }
     }
@@ -83,6 +88,9 @@ impl Conditions {
     async fn obstacle(&self) -> Option<Obstacle> {
         if self.store.ping().await.is_err() {
             return Some(Obstacle::Database);
+        }
+        if *self.keys.borrow() != Standing::Usable {
+            return Some(Obstacle::Keys);
         }
         let state = *self.sequencer.borrow();
         if !matches!(state, SequencerState::Leading | SequencerState::Standby) {

@@ -3,7 +3,8 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
-use crate::ring::{KeyId, Keyring, Purpose};
+use crate::keyring::{Keyring, Met};
+use crate::ring::{KeyId, Purpose};
 use crate::seal::{OpenError, SealError};
 
 /// A data key under a key-encryption key.
@@ -36,15 +37,16 @@ pub trait KeyEncryption: Send + Sync {
 
 impl KeyEncryption for Keyring {
     fn wrap(&self, associated_data: &[u8], data_key: &[u8; 32]) -> Result<WrappedKey, SealError> {
-        let key_id = self.primary().clone();
-        let key = self.derive(&key_id, Purpose::Wrap).ok_or(SealError)?;
+        let ring = self.ring();
+        let key_id = ring.primary().clone();
+        let key = ring.derive(&key_id, Purpose::Wrap).ok_or(SealError)?;
         let bytes = encrypt(&key, associated_data, data_key)?;
         Ok(WrappedKey { key_id, bytes })
     }
 
     fn unwrap(&self, associated_data: &[u8], wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, OpenError> {
         let key = self
-            .derive(&wrapped.key_id, Purpose::Wrap)
+            .derive(&wrapped.key_id, Purpose::Wrap, Met::Sealed)
             .ok_or_else(|| OpenError::UnknownKey { key_id: wrapped.key_id.to_string() })?;
         let plain = decrypt(&key, associated_data, &wrapped.bytes)?;
         let mut data_key = Zeroizing::new([0; 32]);

@@ -2,7 +2,7 @@
 //! `primary` that names the key new writes use.
 
 use std::collections::BTreeMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -11,11 +11,11 @@ use data_encoding::BASE64;
 use types::random_bytes;
 use zeroize::Zeroizing;
 
-use crate::ring::{KeyId, Keyring};
+use crate::ring::{KeyId, Ring};
 
-const PRIMARY: &str = "primary";
+pub(crate) const PRIMARY: &str = "primary";
 const EXTENSION: &str = "key";
-/// The id of the first key of a ring that [`Keyring::create`] makes.
+/// The id of the first key of a ring that [`create`] makes.
 const FIRST: &str = "k1";
 
 /// Why there is no keyring. Never holds key material.
@@ -55,68 +55,99 @@ pub enum KeyringError {
         /// What `primary` names.
         id: String,
     },
+    /// A key's file holds other bytes than before. What the key sealed would not open any more.
+    #[error("the key {id} is another one than before")]
+    Changed {
+        /// The key.
+        id: String,
+    },
     /// There is a keyring already.
     #[error("{path} holds a keyring already")]
     Exists {
         /// The directory.
         path: PathBuf,
     },
+    /// Somebody else is changing the directory.
+    #[error("{path} is being changed by somebody else")]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A key cannot be removed, or another one not be made primary.
+    #[error("the key {id} is {state}")]
+    State {
+        /// The key.
+        id: String,
+        /// What it is, and therefore not something else.
+        state: &'static str,
+    },
     /// The generator of the operating system is not available.
     #[error("no randomness is available")]
     Generator,
 }
 
-impl Keyring {
-    /// Loads the ring of a directory. Creates nothing: a missing key must never be replaced by a fresh one, because
-    /// what the old one sealed would be lost.
-    ///
-    /// Files other than `*.key` and `primary`, and hidden ones (Kubernetes keeps its own there), are not looked at.
-    ///
-    /// # Errors
-    /// See [`KeyringError`]; one bad key refuses the whole ring.
-    pub fn load(directory: &Path) -> Result<Self, KeyringError> {
-        let primary = read(&directory.join(PRIMARY))?;
-        let primary: KeyId = primary.trim().parse()?;
-        let mut keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>> = BTreeMap::new();
-        let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
-        for entry in entries {
-            let path = entry.map_err(|error| io_error(directory, error))?.path();
-            let Some(id) = key_file(&path)? else { continue };
-            let key = parse(&path, &read(&path)?)?;
-            if let Some((other, _)) = keys.iter().find(|(_, known)| known.as_slice() == key.as_slice()) {
-                return Err(KeyringError::Duplicate { first: other.to_string(), second: id.to_string() });
-            }
-            keys.insert(id, key);
+/// Reads the ring of a directory.
+pub(crate) fn load(directory: &Path) -> Result<Ring, KeyringError> {
+    let primary = read_id(&directory.join(PRIMARY))?;
+    let mut keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>> = BTreeMap::new();
+    let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| io_error(directory, error))?.path();
+        let Some(id) = key_file(&path)? else { continue };
+        let key = parse(&path, &read(&path)?)?;
+        if let Some((other, _)) = keys.iter().find(|(_, known)| known.as_slice() == key.as_slice()) {
+            return Err(KeyringError::Duplicate { first: other.to_string(), second: id.to_string() });
         }
-        Self::of(primary, keys)
+        keys.insert(id, key);
     }
+    Ring::of(primary, keys)
+}
 
-    /// Makes a ring of one fresh key in a directory, for development and `keys generate`. Files are 0600, a new
-    /// directory 0700.
-    ///
-    /// # Errors
-    /// There is one already, or the directory cannot be written.
-    pub fn create(directory: &Path) -> Result<Self, KeyringError> {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|error| io_error(directory, error))?;
-        let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
-        for entry in entries {
-            let path = entry.map_err(|error| io_error(directory, error))?.path();
-            let is_key = path.extension().is_some_and(|extension| extension == EXTENSION);
-            if is_key || path.file_name().is_some_and(|name| name == PRIMARY) {
-                return Err(KeyringError::Exists { path: directory.to_owned() });
-            }
+/// Makes a ring of one fresh key in a directory that holds none.
+pub(crate) fn create(directory: &Path) -> Result<(), KeyringError> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| io_error(directory, error))?;
+    let entries = fs::read_dir(directory).map_err(|error| io_error(directory, error))?;
+    for entry in entries {
+        let path = entry.map_err(|error| io_error(directory, error))?.path();
+        let is_key = path.extension().is_some_and(|extension| extension == EXTENSION);
+        if is_key || path.file_name().is_some_and(|name| name == PRIMARY) {
+            return Err(KeyringError::Exists { path: directory.to_owned() });
         }
-        let key = random_bytes::<32>().map_err(|_| KeyringError::Generator)?;
-        let text = Zeroizing::new(BASE64.encode(key.as_slice()));
-        write(&directory.join(format!("{FIRST}.{EXTENSION}")), text.as_bytes())?;
-        // Last, so that a ring that was not finished does not load.
-        write(&directory.join(PRIMARY), FIRST.as_bytes())?;
-        Self::load(directory)
     }
+    let first = FIRST.parse()?;
+    write_key(directory, &first)?;
+    // Last, so that a ring that was not finished does not load.
+    write_id(directory, PRIMARY, &first)
+}
+
+/// Where a key of this id lies.
+pub(crate) fn key_path(directory: &Path, id: &KeyId) -> PathBuf {
+    directory.join(format!("{id}.{EXTENSION}"))
+}
+
+/// Writes a fresh key, which must not be there yet.
+pub(crate) fn write_key(directory: &Path, id: &KeyId) -> Result<(), KeyringError> {
+    let path = key_path(directory, id);
+    if path.exists() {
+        return Err(KeyringError::State { id: id.to_string(), state: "there already" });
+    }
+    let key = random_bytes::<32>().map_err(|_| KeyringError::Generator)?;
+    let text = Zeroizing::new(BASE64.encode(key.as_slice()));
+    replace(directory, &path, text.as_bytes())
+}
+
+/// Writes a file that names a key, or exchanges it.
+pub(crate) fn write_id(directory: &Path, name: &str, id: &KeyId) -> Result<(), KeyringError> {
+    replace(directory, &directory.join(name), id.as_str().as_bytes())
+}
+
+/// The key that a file names.
+pub(crate) fn read_id(path: &Path) -> Result<KeyId, KeyringError> {
+    read(path)?.trim().parse()
 }
 
 /// The id of a key file; `None` for what is no key file.
@@ -143,16 +174,31 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
     fs::read_to_string(path).map(Zeroizing::new).map_err(|error| io_error(path, error))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
+/// Writes a file, whole or not at all, and durably: a key that sealed something must outlive the machine's next fall.
+fn replace(directory: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let draft = directory.join(format!(".{name}.new"));
     let written = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(path)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.write_all(b"\n")));
-    written.map_err(|error| io_error(path, error))
+        .open(&draft)
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            file.write_all(b"\n")?;
+            file.sync_all()
+        })
+        .and_then(|()| fs::rename(&draft, path));
+    written.map_err(|error| io_error(path, error))?;
+    sync(directory)
 }
 
-fn io_error(path: &Path, error: io::Error) -> KeyringError {
+/// Makes renames and removals in a directory durable.
+pub(crate) fn sync(directory: &Path) -> Result<(), KeyringError> {
+    File::open(directory).and_then(|file| file.sync_all()).map_err(|error| io_error(directory, error))
+}
+
+pub(crate) fn io_error(path: &Path, error: io::Error) -> KeyringError {
     KeyringError::Io { path: path.to_owned(), error }
 }

@@ -1,4 +1,4 @@
-//! The ring: keys by id, one of them primary.
+//! The ring: keys by id, one of them primary. A ring never changes; [`crate::Keyring`] exchanges it for another.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -38,29 +38,25 @@ impl fmt::Display for KeyId {
     }
 }
 
+/// Tells two keys of the same id apart without telling anything else about them: 128 bits that HKDF makes of the key. It
+/// may be stored and shown.
+pub type CheckValue = [u8; 16];
+
 /// What a key is derived for. A root key is never used itself, so that no two uses share a key.
 pub(crate) enum Purpose<'a> {
     Wrap,
     Mac(&'a str),
+    Check,
 }
 
-/// The keys of one service. Cheap to share behind an `Arc`; wiped when dropped.
-pub struct Keyring {
+/// Keys, one of them primary. Wiped when dropped.
+#[derive(Clone)]
+pub(crate) struct Ring {
     primary: KeyId,
     keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>>,
 }
 
-impl Keyring {
-    /// A ring of one fresh key that lives in this process only, for tests and throw-away systems.
-    ///
-    /// # Errors
-    /// The generator of the operating system is not available.
-    pub fn ephemeral() -> Result<Self, KeyringError> {
-        let primary: KeyId = "ephemeral".parse()?;
-        let key = random_bytes::<32>().map_err(|_| KeyringError::Generator)?;
-        Self::of(primary.clone(), BTreeMap::from([(primary, key)]))
-    }
-
+impl Ring {
     pub(crate) fn of(
         primary: KeyId,
         keys: BTreeMap<KeyId, Zeroizing<[u8; 32]>>,
@@ -71,15 +67,56 @@ impl Keyring {
         Ok(Self { primary, keys })
     }
 
-    /// The key that new writes use.
-    #[must_use]
-    pub fn primary(&self) -> &KeyId {
+    /// A ring of one fresh key.
+    pub(crate) fn ephemeral() -> Result<Self, KeyringError> {
+        let primary: KeyId = "ephemeral".parse()?;
+        let key = random_bytes::<32>().map_err(|_| KeyringError::Generator)?;
+        Self::of(primary.clone(), BTreeMap::from([(primary, key)]))
+    }
+
+    pub(crate) fn primary(&self) -> &KeyId {
         &self.primary
     }
 
-    /// Every key that still opens.
-    pub fn key_ids(&self) -> impl Iterator<Item = &KeyId> {
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &KeyId> {
         self.keys.keys()
+    }
+
+    pub(crate) fn holds(&self, id: &KeyId) -> bool {
+        self.keys.contains_key(id)
+    }
+
+    /// This ring and the keys of `other` that it lacks; its primary key stays.
+    pub(crate) fn with_keys_of(&self, other: &Self) -> Self {
+        let mut keys = other.keys.clone();
+        keys.extend(self.keys.iter().map(|(id, key)| (id.clone(), key.clone())));
+        Self { primary: self.primary.clone(), keys }
+    }
+
+    /// This ring without a key; the primary key stays.
+    pub(crate) fn without(&self, id: &KeyId) -> Self {
+        let mut ring = self.clone();
+        if *id != ring.primary {
+            ring.keys.remove(id);
+        }
+        ring
+    }
+
+    /// # Errors
+    /// A key of both has not the same bytes in both.
+    pub(crate) fn agree_with(&self, other: &Self) -> Result<(), KeyringError> {
+        let differs = |(id, key): (&KeyId, &Zeroizing<[u8; 32]>)| {
+            other.keys.get(id).is_some_and(|known| known.as_slice() != key.as_slice()).then(|| id.clone())
+        };
+        match self.keys.iter().find_map(differs) {
+            Some(id) => Err(KeyringError::Changed { id: id.to_string() }),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_value(&self, id: &KeyId) -> Option<CheckValue> {
+        let derived = self.derive(id, Purpose::Check)?;
+        derived.first_chunk().copied()
     }
 
     /// A key for one purpose, by HKDF-SHA-256 (RFC 5869); `None` when the ring does not hold the root key.
@@ -88,6 +125,7 @@ impl Keyring {
         let (use_of_key, name) = match purpose {
             Purpose::Wrap => (b"wrap".as_slice(), b"".as_slice()),
             Purpose::Mac(name) => (b"mac".as_slice(), name.as_bytes()),
+            Purpose::Check => (b"check".as_slice(), b"".as_slice()),
         };
         let info = [b"countersign keyring v1 ".as_slice(), use_of_key, b" ", name];
         let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, b"").extract(root.as_slice());
@@ -97,10 +135,10 @@ impl Keyring {
     }
 }
 
-impl fmt::Debug for Keyring {
+impl fmt::Debug for Ring {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
-            .debug_struct("Keyring")
+            .debug_struct("Ring")
             .field("primary", &self.primary)
             .field("keys", &self.keys.keys().collect::<Vec<_>>())
             .finish()

@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 
 use crate::Binding;
 use crate::encryption::{KeyEncryption, WrappedKey, decrypt, encrypt};
-use crate::ring::{KeyId, Keyring};
+use crate::keyring::Keyring;
+use crate::ring::KeyId;
 
 /// The first version of the envelope.
 const VERSION: u8 = 1;

@@ -7,7 +7,8 @@ use data_encoding::BASE64URL_NOPAD;
 
 use crate::Tag;
 use crate::binding::push;
-use crate::ring::Keyring;
+use crate::keyring::Keyring;
+use crate::ring::KeyId;
 
 const VERSION: u8 = 1;
 const MAC_LENGTH: usize = 32;
@@ -45,10 +46,8 @@ impl Keyring {
             return Err(InvalidToken);
         }
         let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| InvalidToken)?;
-        let [VERSION, id_length, rest @ ..] = bytes.as_slice() else { return Err(InvalidToken) };
-        let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(InvalidToken)?;
+        let (key_id, rest) = split(&bytes)?;
         let (payload, mac) = rest.split_last_chunk::<MAC_LENGTH>().ok_or(InvalidToken)?;
-        let key_id = str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or(InvalidToken)?;
         let tag = Tag { key_id, mac: *mac };
         if self.verify_mac(purpose, &authenticated(context, payload), &tag) {
             Ok(payload.to_vec())
@@ -56,6 +55,25 @@ impl Keyring {
             Err(InvalidToken)
         }
     }
+
+    /// The key that a token names, of whichever service: not checked, for who wants to know whether a key is still used.
+    ///
+    /// # Errors
+    /// It has not the form of a token.
+    pub fn token_made_under(token: &str) -> Result<KeyId, InvalidToken> {
+        if token.len() > LONGEST {
+            return Err(InvalidToken);
+        }
+        let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| InvalidToken)?;
+        split(&bytes).map(|(key_id, _)| key_id)
+    }
+}
+
+fn split(bytes: &[u8]) -> Result<(KeyId, &[u8]), InvalidToken> {
+    let [VERSION, id_length, rest @ ..] = bytes else { return Err(InvalidToken) };
+    let (id, rest) = rest.split_at_checked(usize::from(*id_length)).ok_or(InvalidToken)?;
+    let key_id = str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or(InvalidToken)?;
+    Ok((key_id, rest))
 }
 
 fn authenticated(context: &[u8], payload: &[u8]) -> Vec<u8> {

@@ -8,8 +8,10 @@ use std::time::Duration;
 use access::{Caller, SignedIn};
 use fault::{Fault, Outcome, Reason};
 use telemetry::TraceId;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tonic::Request;
+use tracing::Instrument as _;
 
 /// How long a call may take at most, and what a piece of work outside any call gives its requests.
 pub const DEFAULT_DEADLINE: Duration = Duration::from_secs(30);
@@ -61,6 +63,22 @@ pub fn refusal_is_recorded() {
     if let Some(present) = Present::get() {
         present.refusal_recorded.store(true, Ordering::Relaxed);
     }
+}
+
+/// Does the rest of a call in a task of its own, which goes on when the caller goes away, with the call's deadline and trace.
+/// For what must have its effect and its event whatever becomes of the call.
+pub fn spawn_in_call<F>(work: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let present = Present::get();
+    let task = async move {
+        match present {
+            Some(present) => present.scope(work).await,
+            None => work.await,
+        }
+    };
+    tokio::spawn(task.in_current_span())
 }
 
 /// The present call, known to everything that runs within its task.

@@ -4,17 +4,19 @@ mod connect;
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fault::{Fault, Reason};
 use futures::future::BoxFuture;
 use http::header::{HeaderName, HeaderValue};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
+use tonic::{Code, Status};
 use tower::{Service, ServiceExt as _};
+use tracing::Instrument as _;
 
 use crate::call::Present;
+use crate::status::code_name;
 use crate::tls::{Reloading, client_config};
 use crate::{DEFAULT_DEADLINE, TlsError, TlsFiles, into_status};
 use connect::Connector;
@@ -109,14 +111,34 @@ impl Service<http::Request<Body>> for PeerChannel {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         let channel = self.inner.clone();
-        let time = prepare(&mut request);
-        Box::pin(async move {
-            match tokio::time::timeout(time, channel.oneshot(request)).await {
+        let method = request.uri().path().trim_start_matches('/').to_owned();
+        let span = tracing::info_span!(
+            target: "rpc::client",
+            "rpc.client",
+            otel.name = method,
+            otel.kind = "client",
+            rpc.system.name = "grpc",
+        );
+        let time = span.in_scope(|| prepare(&mut request));
+        let call = async move {
+            let begun = Instant::now();
+            let answer = match tokio::time::timeout(time, channel.oneshot(request)).await {
                 Ok(Ok(response)) => Ok(response),
                 Ok(Err(error)) => Err(unavailable(error)),
                 Err(elapsed) => Err(unavailable(elapsed)),
-            }
-        })
+            };
+            telemetry::metrics::called(method, code_name(code_of(&answer)), begun.elapsed());
+            answer
+        };
+        Box::pin(call.instrument(span))
+    }
+}
+
+/// The code of an answer, as far as its head tells.
+fn code_of(answer: &Result<http::Response<Body>, Status>) -> Code {
+    match answer {
+        Ok(response) => Status::from_header_map(response.headers()).map_or(Code::Ok, |status| status.code()),
+        Err(status) => status.code(),
     }
 }
 
@@ -129,7 +151,7 @@ fn prepare(request: &mut http::Request<Body>) -> Duration {
         // Milliseconds: eight digits of them are a day, and we allow 30 seconds.
         let value = format!("{}m", time.as_millis().min(DEFAULT_DEADLINE.as_millis()));
         insert(headers, GRPC_TIMEOUT, &value);
-        insert(headers, TRACEPARENT, &present.trace.to_traceparent());
+        insert(headers, TRACEPARENT, &telemetry::traceparent(present.trace));
     }
     time
 }

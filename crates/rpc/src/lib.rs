@@ -14,11 +14,15 @@ mod tls;
 pub use authenticate::RemoteAuthenticator;
 pub use call::{
     CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,
+    spawn_in_call,
 };
 pub use client::{ConnectError, PeerChannel};
 pub use liveness::{Liveness, liveness};
 pub use server::{
     Limits, Readiness, ReflectionMode, Refusal, RefusalSink, ServeError, Server, ServerOptions, ServerParts,
 };
-pub use status::{ERROR_DOMAIN, fault_from_status, into_status, reason_of, respond};
+pub use status::{
+    ERROR_DOMAIN, fault_from_status, into_status, is_only_counted, only_counted, reason_of, respond,
+    respond_to_service,
+};
 pub use tls::{TlsError, TlsFiles};

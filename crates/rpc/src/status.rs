@@ -13,6 +13,13 @@ pub const ERROR_DOMAIN: &str = "countersign";
 const PASSED_ON: &[&str] =
     &["deciding_level", "enforced_by", "level", "locked_until", "target", "expected", "state", "limit"];
 
+/// Says that a refusal was counted by the service that gave it and left no event. Services tell each other, and nobody else:
+/// to an outside caller it would tell a lock from a wrong code.
+const COUNTED: &str = "counted";
+
+/// Metadata that services tell each other and no one else.
+const BETWEEN_SERVICES: &[&str] = &[COUNTED];
+
 /// A handler's answer.
 ///
 /// # Errors
@@ -21,14 +28,45 @@ pub fn respond<T>(outcome: Outcome<T>) -> Result<Response<T>, Status> {
     outcome.map(Response::new).map_err(into_status)
 }
 
-/// The status of a fault. Its private cause is logged here, once, and goes no further.
+/// A handler's answer to another service of ours, with what services tell each other and no one else. Only for methods that
+/// the access table opens to services alone.
+///
+/// # Errors
+/// The fault's status.
+pub fn respond_to_service<T>(outcome: Outcome<T>) -> Result<Response<T>, Status> {
+    outcome.map(Response::new).map_err(|fault| status_of(fault, true))
+}
+
+/// Marks a refusal as only counted: the service that gives it has recorded no event, and whoever is told so need not either.
+#[must_use]
+pub fn only_counted(fault: Fault) -> Fault {
+    fault.with_metadata(COUNTED, "lock")
+}
+
+/// Whether a refusal, of one's own or of another service, was only counted.
+#[must_use]
+pub fn is_only_counted(fault: &Fault) -> bool {
+    fault.metadata().iter().any(|(key, _)| *key == COUNTED)
+}
+
+/// The status of a fault. Its private cause is logged here, once, and goes no further; nor does what only services tell each
+/// other.
 #[must_use]
 pub fn into_status(fault: Fault) -> Status {
+    status_of(fault, false)
+}
+
+fn status_of(fault: Fault, to_service: bool) -> Status {
     let reason = fault.reason();
     log_cause(&fault);
     let mut details = ErrorDetails::new();
-    let metadata: HashMap<String, String> =
-        fault.metadata().iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+    let goes_out = |key: &str| to_service || !BETWEEN_SERVICES.contains(&key);
+    let metadata: HashMap<String, String> = fault
+        .metadata()
+        .iter()
+        .filter(|(key, _)| goes_out(key))
+        .map(|(key, value)| ((*key).to_owned(), value.clone()))
+        .collect();
     details.set_error_info(reason.as_str(), ERROR_DOMAIN, metadata);
     if !fault.fields().is_empty() {
         let violation = |field: &fault::FieldViolation| {
@@ -56,7 +94,7 @@ pub fn reason_of(status: &Status) -> Option<Reason> {
 /// What a peer's refusal means for our own caller.
 ///
 /// A known reason is kept, with its standard message (never the peer's text), field violations, retry time and the
-/// metadata of `PASSED_ON`. A peer that does not answer, is not ready or too slow is DEPENDENCY_UNAVAILABLE. Reasons that
+/// metadata of `PASSED_ON`, and what services tell each other, which goes no further. A peer that does not answer, is not ready or too slow is DEPENDENCY_UNAVAILABLE. Reasons that
 /// speak about *our* call (we may not call, we sent what it cannot read) and everything unknown are INTERNAL.
 #[must_use]
 pub fn fault_from_status(status: Status) -> Fault {
@@ -79,7 +117,7 @@ pub fn fault_from_status(status: Status) -> Fault {
         if let Some(wait) = details.retry_info().and_then(|info| info.retry_delay) {
             fault = fault.with_retry_after(wait);
         }
-        for key in PASSED_ON {
+        for key in PASSED_ON.iter().chain(BETWEEN_SERVICES) {
             if let Some(value) = details.error_info().and_then(|info| info.metadata.get(*key)) {
                 fault = fault.with_metadata(key, value.clone());
             }
@@ -144,6 +182,29 @@ fn passed_on(reason: Reason) -> Reason {
         | Reason::SignInDelayed
         | Reason::BreakGlassNotNeeded
         | Reason::NotYetInForce => reason,
+    }
+}
+
+/// A code's name as gRPC writes it.
+pub(crate) const fn code_name(code: tonic::Code) -> &'static str {
+    match code {
+        tonic::Code::Ok => "OK",
+        tonic::Code::Cancelled => "CANCELLED",
+        tonic::Code::Unknown => "UNKNOWN",
+        tonic::Code::InvalidArgument => "INVALID_ARGUMENT",
+        tonic::Code::DeadlineExceeded => "DEADLINE_EXCEEDED",
+        tonic::Code::NotFound => "NOT_FOUND",
+        tonic::Code::AlreadyExists => "ALREADY_EXISTS",
+        tonic::Code::PermissionDenied => "PERMISSION_DENIED",
+        tonic::Code::ResourceExhausted => "RESOURCE_EXHAUSTED",
+        tonic::Code::FailedPrecondition => "FAILED_PRECONDITION",
+        tonic::Code::Aborted => "ABORTED",
+        tonic::Code::OutOfRange => "OUT_OF_RANGE",
+        tonic::Code::Unimplemented => "UNIMPLEMENTED",
+        tonic::Code::Internal => "INTERNAL",
+        tonic::Code::Unavailable => "UNAVAILABLE",
+        tonic::Code::DataLoss => "DATA_LOSS",
+        tonic::Code::Unauthenticated => "UNAUTHENTICATED",
     }
 }
 

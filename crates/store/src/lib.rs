@@ -8,10 +8,11 @@ mod connect;
 mod error;
 mod listen;
 mod migrate;
+mod statement;
 mod unit;
 
 pub use connect::{PoolOptions, Store};
 pub use error::{SqlClass, StoreError};
 pub use listen::Listener;
 pub use migrate::{MigrationError, MigrationSet, migrate};
-pub use unit::{BoxFuture, Entry, Receipt, Recorded, Unit};
+pub use unit::{BoxFuture, Entry, Label, Receipt, Recorded, Unit, Write};

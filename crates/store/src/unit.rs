@@ -11,7 +11,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use tracing::Instrument;
 
-use crate::{SqlClass, Store, StoreError};
+use crate::{SqlClass, Store, StoreError, statement};
 
 /// How often a unit runs at most when the database asks for a repetition.
 const ATTEMPTS: u32 = 8;
@@ -29,6 +29,41 @@ pub trait Entry: Send + Sync {
     fn statement(&self) -> &'static str;
     /// Its parameters.
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)>;
+    /// What it is counted as once it is committed.
+    fn label(&self) -> Label<'_>;
+}
+
+/// What an entry is counted as: words of closed lists, never a caller's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Label<'a> {
+    /// The entry's type.
+    pub kind: &'a str,
+    /// What became of what it tells: `succeeded`, `refused`.
+    pub outcome: &'static str,
+    /// Why it was refused; else empty.
+    pub reason: &'a str,
+}
+
+/// A write to one row, to be done at once ([`Unit::write`]) or with the commit ([`Unit::write_last`]).
+pub struct Write {
+    statement: &'static str,
+    sql: &'static str,
+    parameters: Vec<Box<dyn ToSql + Send + Sync>>,
+}
+
+impl Write {
+    /// A statement, known by the function that holds it.
+    #[must_use]
+    pub fn new(statement: &'static str, sql: &'static str) -> Self {
+        Self { statement, sql, parameters: Vec::new() }
+    }
+
+    /// The same with its next parameter.
+    #[must_use]
+    pub fn with(mut self, parameter: impl ToSql + Send + Sync + 'static) -> Self {
+        self.parameters.push(Box::new(parameter));
+        self
+    }
 }
 
 /// Proof that something was recorded. Only [`Unit::record`] makes one.
@@ -53,6 +88,7 @@ pub struct Recorded<T>(T);
 /// then the rest by id). What is recorded is written last, together with the commit.
 pub struct Unit<'a> {
     client: &'a Object,
+    writes: Vec<Write>,
     entries: Vec<Box<dyn Entry>>,
 }
 
@@ -61,6 +97,24 @@ impl Unit<'_> {
     pub fn record(&mut self, entry: impl Entry + 'static) -> Receipt {
         self.entries.push(Box::new(entry));
         Receipt(())
+    }
+
+    /// Writes at once; it must touch exactly one row.
+    ///
+    /// # Errors
+    /// The database's; [`StoreError::RowCount`].
+    pub async fn write(&self, write: Write) -> Result<(), StoreError> {
+        let parameters: Vec<_> = write.parameters.iter().map(|one| bare(&**one)).collect();
+        self.execute_one(write.statement, write.sql, &parameters).await
+    }
+
+    /// Writes to a row that this unit has locked, in one flight with what is recorded and the commit, in the order of the
+    /// calls and before what is recorded.
+    ///
+    /// The unit does not see the write, and COMMIT has left when its outcome arrives: so it MUST touch exactly one row, or
+    /// fail by itself - by a constraint - where it must not happen. Another number of rows is reported as a defect.
+    pub fn write_last(&mut self, write: Write) {
+        self.writes.push(write);
     }
 
     /// Records several entries; `None` when there are none.
@@ -73,8 +127,7 @@ impl Unit<'_> {
     /// # Errors
     /// The database's.
     pub async fn query(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>, StoreError> {
-        let statement = self.client.prepare_cached(sql).await?;
-        Ok(self.client.query(&statement, parameters).await?)
+        statement::query(self.client, sql, parameters).await
     }
 
     /// The one row of a statement, or none.
@@ -86,8 +139,7 @@ impl Unit<'_> {
         sql: &str,
         parameters: &[&(dyn ToSql + Sync)],
     ) -> Result<Option<Row>, StoreError> {
-        let statement = self.client.prepare_cached(sql).await?;
-        Ok(self.client.query_opt(&statement, parameters).await?)
+        statement::query_opt(self.client, sql, parameters).await
     }
 
     /// Runs a statement; the number of rows it touched.
@@ -95,8 +147,7 @@ impl Unit<'_> {
     /// # Errors
     /// The database's.
     pub async fn execute(&self, sql: &str, parameters: &[&(dyn ToSql + Sync)]) -> Result<u64, StoreError> {
-        let statement = self.client.prepare_cached(sql).await?;
-        Ok(self.client.execute(&statement, parameters).await?)
+        statement::execute(self.client, sql, parameters).await
     }
 
     /// Runs a statement that must touch exactly one row.
@@ -183,24 +234,28 @@ impl Store {
         F: for<'a> Fn(&'a mut Unit<'_>, &'a C) -> BoxFuture<'a, Result<T, Fault>> + Send + Sync + 'static,
     {
         let store = self.clone();
-        let span = tracing::debug_span!("unit", name);
+        // For traces; log lines have the call's span.
+        let span = tracing::info_span!(target: "store::sql", "unit", otel.name = name);
+        let begun = std::time::Instant::now();
         let task = async move {
             let mut attempt = 0;
-            loop {
+            let outcome = loop {
                 attempt += 1;
                 match store.attempt(begin, &context, &work).await {
                     Err(Failure::Store(error)) if error.class() == SqlClass::Retry && attempt < ATTEMPTS => {
                         tracing::debug!(attempt, "the database asks for a repetition");
                         tokio::time::sleep(pause(attempt)).await;
                     }
-                    Err(Failure::Store(error)) => return Err(Fault::from(error)),
+                    Err(Failure::Store(error)) => break Err(Fault::from(error)),
                     Err(Failure::Fault(fault)) if asks_for_repetition(&fault) && attempt < ATTEMPTS => {
                         tokio::time::sleep(pause(attempt)).await;
                     }
-                    Err(Failure::Fault(fault)) => return Err(fault),
-                    Ok(value) => return Ok(value),
+                    Err(Failure::Fault(fault)) => break Err(fault),
+                    Ok(value) => break Ok(value),
                 }
-            }
+            };
+            telemetry::metrics::unit_ended(name, outcome.is_ok(), attempt - 1, begun.elapsed());
+            outcome
         };
         match tokio::spawn(task.instrument(span)).await {
             Ok(outcome) => outcome,
@@ -231,7 +286,7 @@ where
     // BEGIN is sent now and answered together with the first statement: it costs no round trip of its own.
     let mut begin = Box::pin(client.batch_execute(begin));
     let begun = futures::poll!(&mut begin);
-    let mut unit = Unit { client, entries: Vec::new() };
+    let mut unit = Unit { client, writes: Vec::new(), entries: Vec::new() };
     let worked = work(&mut unit, context).await;
     match begun {
         Poll::Ready(begun) => begun.map_err(StoreError::from)?,
@@ -242,36 +297,50 @@ where
     Ok(value)
 }
 
-/// Writes the entries and commits, in one flight.
+/// Writes what waited and the entries, and commits, in one flight.
 async fn commit(unit: &Unit<'_>) -> Result<(), StoreError> {
-    let mut statements = Vec::with_capacity(unit.entries.len());
-    for entry in &unit.entries {
-        statements.push(unit.client.prepare_cached(entry.statement()).await?);
+    let mut statements = Vec::with_capacity(unit.writes.len() + unit.entries.len());
+    for write in &unit.writes {
+        statements.push((write.statement, unit.client.prepare_cached(write.sql).await?));
     }
-    let parameters: Vec<_> = unit.entries.iter().map(|entry| entry.parameters()).collect();
-    let mut inserts: Vec<_> = statements
+    for entry in &unit.entries {
+        statements.push(("record", unit.client.prepare_cached(entry.statement()).await?));
+    }
+    let writes = unit.writes.iter().map(|write| write.parameters.iter().map(|one| bare(&**one)).collect());
+    let entries = unit.entries.iter().map(|entry| entry.parameters());
+    let parameters: Vec<Vec<&(dyn ToSql + Sync)>> = writes.chain(entries).collect();
+    let mut flights: Vec<_> = statements
         .iter()
         .zip(&parameters)
-        .map(|(statement, parameters)| Box::pin(unit.client.execute(statement, parameters)))
+        .map(|((_, statement), parameters)| Box::pin(unit.client.execute(statement, parameters)))
         .collect();
     // Polled once each, in order, so that they leave in order; then COMMIT follows them on the wire.
-    let mut early = Vec::with_capacity(inserts.len());
-    for insert in &mut inserts {
-        early.push(futures::poll!(insert));
+    let mut early = Vec::with_capacity(flights.len());
+    for flight in &mut flights {
+        early.push(futures::poll!(flight));
     }
     let commit = unit.client.simple_query("COMMIT");
     let committed = commit.await;
-    for (insert, early) in inserts.into_iter().zip(early) {
+    for ((flight, early), (statement, _)) in flights.into_iter().zip(early).zip(&statements) {
         let rows = match early {
             Poll::Ready(rows) => rows?,
-            Poll::Pending => insert.await?,
+            Poll::Pending => flight.await?,
         };
         if rows != 1 {
-            return Err(StoreError::RowCount { statement: "record", rows });
+            return Err(StoreError::RowCount { statement, rows });
         }
     }
     committed?;
+    for entry in &unit.entries {
+        let Label { kind, outcome, reason } = entry.label();
+        telemetry::metrics::recorded(kind, outcome, reason);
+    }
     Ok(())
+}
+
+/// A parameter as the driver takes it.
+fn bare(parameter: &(dyn ToSql + Send + Sync)) -> &(dyn ToSql + Sync) {
+    parameter
 }
 
 /// Throws the connection away unless it is handed back: what was cut off may hold an open transaction.

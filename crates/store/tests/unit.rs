@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use fault::{Fault, Reason};
 use refinery::Migration;
-use store::{Entry, MigrationSet, PoolOptions, Receipt, SqlClass, Store, StoreError};
+use store::{Entry, Label, MigrationSet, PoolOptions, Receipt, SqlClass, Store, StoreError};
 use testkit::TestDatabase;
 use tokio_postgres::types::ToSql;
 
@@ -23,6 +23,10 @@ struct Note(String);
 impl Entry for Note {
     fn statement(&self) -> &'static str {
         "INSERT INTO entry (note) VALUES ($1)"
+    }
+
+    fn label(&self) -> Label<'_> {
+        Label { kind: "note", outcome: "succeeded", reason: "" }
     }
 
     fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
@@ -98,6 +102,10 @@ async fn a_record_that_cannot_be_written_undoes_the_change() {
         fn statement(&self) -> &'static str {
             "INSERT INTO entry (note) VALUES ($1)"
         }
+        fn label(&self) -> Label<'_> {
+            Label { kind: "note", outcome: "succeeded", reason: "" }
+        }
+
         fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
             vec![&None::<String>]
         }

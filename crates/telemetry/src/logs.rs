@@ -1,20 +1,14 @@
 //! Log lines: JSON for machines, text for people, always on stderr.
 
 use std::fmt;
-use std::io::IsTerminal as _;
 use std::str::FromStr;
 
 use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::FmtContext;
 use tracing_subscriber::fmt::format::{Format, FormatEvent, FormatFields, Json, Writer};
 use tracing_subscriber::registry::LookupSpan;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::names;
-
-/// What is logged when `RUST_LOG` says nothing.
-const DEFAULT_FILTER: &str = "info,h2=warn,hyper=warn,tower=warn,rustls=warn";
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,36 +32,15 @@ impl FromStr for LogFormat {
     }
 }
 
-/// Begins logging to stderr, filtered by `RUST_LOG` (default: `info`). Call it first thing in `main`; a second call in one
-/// process changes nothing.
-///
-/// With [`LogFormat::Json`] a panic is a log line, too: where it happened, but not its text, which may hold anything.
-pub fn init(service: &'static str, format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let set = match format {
-        LogFormat::Json => {
-            logs.json().event_format(WithService { service, inner: json() }).finish().try_init()
-        }
-        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).finish().try_init(),
-    };
-    if set.is_ok() && format == LogFormat::Json {
-        std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "panicked");
-        }));
-    }
-}
-
 /// The fields of the event and of the innermost span, side by side with time, level and target.
-fn json() -> Format<Json> {
+pub(crate) fn json() -> Format<Json> {
     tracing_subscriber::fmt::format().json().flatten_event(true).with_current_span(false).with_span_list(true)
 }
 
 /// The library's JSON line with the service's name put in front.
-struct WithService {
-    service: &'static str,
-    inner: Format<Json>,
+pub(crate) struct WithService {
+    pub(crate) service: &'static str,
+    pub(crate) inner: Format<Json>,
 }
 
 impl<S, N> FormatEvent<S, N> for WithService

@@ -26,3 +26,54 @@ pub const METRIC_CLOCK_TRUSTED: &str = "countersign.clock.trusted";
 pub const METRIC_CLOCK_DIFFERENCE: &str = "countersign.clock.difference";
 /// What the clock was compared with: `postgresql`, `ntp`.
 pub const CLOCK_REFERENCE: &str = "clock_reference";
+
+/// The span around one call to another service.
+pub const SPAN_CLIENT: &str = "rpc.client";
+/// The span around one statement.
+pub const SPAN_STATEMENT: &str = "statement";
+/// The span around one password hash, its turn included.
+pub const SPAN_ARGON2ID: &str = "argon2id";
+/// The span around one evaluation of a code.
+pub const SPAN_VERIFICATION: &str = "verification";
+
+/// Attribute: the unit of work's name.
+pub const UNIT: &str = "countersign.unit";
+/// Attribute: `committed`, `rolled_back`; of an event `succeeded`, `refused`.
+pub const OUTCOME: &str = "countersign.outcome";
+/// Attribute: an event's type.
+pub const EVENT_TYPE: &str = "countersign.event.type";
+/// Attribute: why something was refused unlooked at.
+pub const CAUSE: &str = "countersign.cause";
+/// Attribute: which log, or which service's.
+pub const LOG: &str = "countersign.log";
+/// Attribute: the state of something that has few.
+pub const STATE: &str = "countersign.state";
+
+/// Metric: how long a unit of work took, in seconds.
+pub const METRIC_UNIT_DURATION: &str = "countersign.unit.duration";
+/// Metric: repetitions that PostgreSQL asked for.
+pub const METRIC_UNIT_REPETITIONS: &str = "countersign.unit.repetitions";
+/// Metric: events recorded, by type, outcome and reason: verifications, locks, enrolments, sign-ins.
+pub const METRIC_EVENTS: &str = "countersign.events";
+/// Metric: how long a password hash took, its turn included, in seconds.
+pub const METRIC_HASH_DURATION: &str = "countersign.hashing.duration";
+/// Metric: attempts refused without being looked at, by cause.
+pub const METRIC_REFUSED_UNLOOKED: &str = "countersign.attempts.refused_unlooked";
+/// Metric: callers that run or wait for a password hash.
+pub const METRIC_HASHING_QUEUE: &str = "countersign.hashing.queue";
+/// Metric: events that have no position yet.
+pub const METRIC_SEQUENCER_LAG: &str = "countersign.sequencer.lag";
+/// Metric: 1 for the present state of the log's sequencer in this replica.
+pub const METRIC_SEQUENCER_STATE: &str = "countersign.sequencer.state";
+/// Metric: how many seconds ago a followed log last told this replica how far it is.
+pub const METRIC_FOLLOWER_AGE: &str = "countersign.follower.age";
+/// Metric: 1 while a followed log is applied as it comes.
+pub const METRIC_FOLLOWER_STATE: &str = "countersign.follower.state";
+/// Metric: connections of the pool, by state: `in_use`, `idle`, `waiting`.
+pub const METRIC_POOL: &str = "countersign.pool.connections";
+/// Metric: 1 while this replica is ready; the obstacle is an attribute while it is not.
+pub const METRIC_READY: &str = "countersign.ready";
+/// Metric: users for whom MFA is demanded, enrolled, pending …, of the whole tree.
+pub const METRIC_ADOPTION: &str = "countersign.adoption.users";
+/// Metric: when this replica's certificate ends, in seconds since 1970.
+pub const METRIC_CERTIFICATE_END: &str = "countersign.certificate.not_after";

@@ -1,8 +1,46 @@
 //! Trace ids and their W3C form (Trace Context §3.2). They correlate; they prove nothing about a caller.
 
+use std::collections::HashMap;
 use std::fmt;
 
+use opentelemetry::propagation::TextMapPropagator as _;
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::Span;
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use uuid::Uuid;
+
+const TRACEPARENT: &str = "traceparent";
+
+/// Makes a span, before it is entered, part of the trace that a `traceparent` header names; where it names none, of a new
+/// one. The id of that trace.
+#[must_use]
+pub fn continue_trace(span: &Span, traceparent: Option<&str>) -> TraceId {
+    let named = traceparent.and_then(|header| Some((header, TraceId::from_traceparent(header)?)));
+    if let Some((header, _)) = named {
+        let carrier = HashMap::from([(TRACEPARENT.to_owned(), header.to_owned())]);
+        // Without a collector nobody is there to hear of a parent.
+        drop(span.set_parent(TraceContextPropagator::new().extract(&carrier)));
+    }
+    let exported = span.context().span().span_context().trace_id().to_bytes();
+    match named {
+        Some((_, id)) => id,
+        None if exported == [0; 16] => TraceId::generate(),
+        None => TraceId(exported),
+    }
+}
+
+/// The `traceparent` header for a call within `trace`: its parent is the present span, where that is exported.
+#[must_use]
+pub fn traceparent(trace: TraceId) -> String {
+    let context = Span::current().context();
+    let span = context.span();
+    let present = span.span_context();
+    if present.trace_id().to_bytes() != trace.bytes() {
+        return trace.to_traceparent();
+    }
+    format!("00-{trace}-{}-{:02x}", present.span_id(), present.trace_flags().to_u8())
+}
 
 /// The id that all calls and log lines of one request share: 16 bytes, not all zero.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -81,6 +81,23 @@ impl TestDatabase {
         connect(&self.service_url()).await
     }
 
+    /// Ends every connection and admits nobody any more, as if the database were down, until [`Self::let_in`].
+    pub async fn shut_out(&self) {
+        let superuser = connect(&self.cluster.superuser_url("postgres")).await;
+        let name = &self.plan.name;
+        let shut = format!("ALTER DATABASE \"{name}\" WITH ALLOW_CONNECTIONS false");
+        superuser.batch_execute(&shut).await.expect("the superuser may shut it");
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1";
+        superuser.query(end, &[name]).await.expect("the superuser may end connections");
+    }
+
+    /// Admits everybody again.
+    pub async fn let_in(&self) {
+        let superuser = connect(&self.cluster.superuser_url("postgres")).await;
+        let open = format!("ALTER DATABASE \"{}\" WITH ALLOW_CONNECTIONS true", self.plan.name);
+        superuser.batch_execute(&open).await.expect("the superuser may open it");
+    }
+
     fn url(&self, login: &local::postgres::databases::Login) -> String {
         self.plan.url(&self.cluster.superuser_url("postgres"), login).expect("the server's URL")
     }
@@ -92,7 +109,8 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn connect(url: &str) -> tokio_postgres::Client {
+/// A plain connection.
+pub(crate) async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("a connection");
     tokio::spawn(connection);
     client

@@ -13,11 +13,13 @@ mod authenticator;
 mod cluster;
 mod console;
 mod database;
+mod followers;
 mod system;
 mod tree;
 
 pub use authenticator::Authenticator;
 pub use console::{Console, PASSWORD, as_user, company_target, reason, reseller_target, user_target};
 pub use database::TestDatabase;
+pub use followers::HeldFollower;
 pub use system::{TestSystem, start_time};
 pub use tree::{ADMIN_LOGIN, PROVIDER_LOGIN, RESELLER_LOGIN, Tree};

@@ -1,16 +1,17 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clock::{ManualClock, Timestamp};
-use host::{App, HostConfig, SteeredReference};
+use host::{App, HostConfig, KeysRefused, StartError, SteeredReference};
 use keyring::Keyring;
 use local::certificates::DevCa;
 use rpc::{PeerChannel, ReflectionMode, TlsFiles};
 use telemetry::LogFormat;
 use tempfile::TempDir;
+use types::ServiceName;
 
 use crate::TestDatabase;
 use crate::console::Console;
@@ -62,7 +63,8 @@ impl TestSystem {
     pub async fn with_replicas(count: usize) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let ca = DevCa::load_or_create(&directory.path().join("certificates")).expect("a CA");
-        for peer in ["tenant", "identity", "mfa", "console", "operator", "broker"] {
+        // The last is a platform service that no row of the access table names.
+        for peer in ["tenant", "identity", "mfa", "console", "operator", "broker", "billing"] {
             ca.issue(peer).expect("a certificate");
         }
         for service in ["tenant", "identity", "mfa"] {
@@ -109,7 +111,26 @@ impl TestSystem {
     /// A view of a replica with any peer's certificate: `console`, `operator`, `identity` …
     #[must_use]
     pub fn client_of(&self, replica: usize, peer: &str) -> Console {
-        Console::new(channels(self.directory.path(), peer, &self.replicas[replica].addresses))
+        Console::new(self.channels_of(replica, peer))
+    }
+
+    /// Channels to a replica's tenant, identity and mfa with any peer's certificate, for calls that no client knows.
+    #[must_use]
+    pub fn channels_of(&self, replica: usize, peer: &str) -> [PeerChannel; 3] {
+        channels(self.directory.path(), peer, &self.replicas[replica].addresses)
+    }
+
+    /// Stops one replica's tenant; its port stays taken by nobody.
+    pub async fn stop_tenant(&mut self, replica: usize) {
+        if let Some(app) = self.replicas[replica].tenant.take() {
+            app.shutdown().await;
+        }
+    }
+
+    /// Starts it again on the same port.
+    pub async fn restart_tenant(&mut self, replica: usize) {
+        let listener = rebind(self.replicas[replica].addresses[0]).await;
+        self.start_tenant(replica, listener).await;
     }
 
     /// Stops one replica's mfa; its port stays taken by nobody.
@@ -156,6 +177,69 @@ impl TestSystem {
         .collect()
     }
 
+    /// The arguments by which a replica's identity is run as a process of its own, on that replica's port.
+    #[must_use]
+    pub fn identity_arguments(&self, replica: usize) -> Vec<String> {
+        let [_, identity, _] = self.replicas[replica].addresses;
+        let files = certificate(self.directory.path(), "identity");
+        let text = |path: PathBuf| path.display().to_string();
+        [
+            ("--listen", identity.to_string()),
+            ("--database-url", self.identity_database.service_url()),
+            ("--sequencer-database-url", self.identity_database.sequencer_url()),
+            ("--keyring-dir", text(self.keyring_dir(ServiceName::Identity))),
+            ("--tls-ca", text(files.ca)),
+            ("--tls-cert", text(files.cert)),
+            ("--tls-key", text(files.key)),
+            ("--trust-domain", TRUST_DOMAIN.to_owned()),
+            ("--issuer", ISSUER.to_owned()),
+            ("--tenant-addr", self.addresses(0).join(",")),
+            ("--mfa-addr", self.addresses(2).join(",")),
+        ]
+        .into_iter()
+        .flat_map(|(name, value)| [name.to_owned(), value])
+        .collect()
+    }
+
+    /// The directory of a service's keyring, which all its replicas share.
+    #[must_use]
+    pub fn keyring_dir(&self, service: ServiceName) -> PathBuf {
+        self.directory.path().join(service.as_str())
+    }
+
+    /// The arguments by which a command-line client asks every replica of all services about its keys.
+    #[must_use]
+    pub fn key_arguments(&self) -> Vec<String> {
+        let files = certificate(self.directory.path(), "operator");
+        let mut arguments = Vec::new();
+        for (index, service) in
+            [ServiceName::Tenant, ServiceName::Identity, ServiceName::Mfa].iter().enumerate()
+        {
+            let addresses = self.addresses(index).into_iter().map(|address| format!("{service}={address}"));
+            arguments.extend(addresses.flat_map(|named| ["--service".to_owned(), named]));
+        }
+        for (name, file) in [("--ca", files.ca), ("--cert", files.cert), ("--key", files.key)] {
+            arguments.extend([name.to_owned(), file.display().to_string()]);
+        }
+        arguments
+    }
+
+    /// Waits until a replica of mfa knows that its keys do not fit; why.
+    pub async fn mfa_keys_refused(&self, replica: usize) -> KeysRefused {
+        self.replicas[replica].mfa.as_ref().expect("it runs").keys_refused().await
+    }
+
+    /// Why one more replica of a service does not start.
+    pub async fn start_is_refused(&self, service: ServiceName) -> StartError {
+        let (listener, clock) = (reserve(), self.clock.shared());
+        let started = match service {
+            ServiceName::Tenant => tenant::start(self.tenant_config(listener), clock).await,
+            ServiceName::Identity => identity::start(self.identity_config(listener), clock).await,
+            ServiceName::Mfa => mfa::start(self.mfa_config(listener), clock).await,
+        };
+        started.map(drop).expect_err("it must not start")
+    }
+
     /// The present time of the services.
     #[must_use]
     pub fn now(&self) -> Timestamp {
@@ -172,36 +256,50 @@ impl TestSystem {
     }
 
     async fn start_tenant(&mut self, replica: usize, listener: TcpListener) {
-        let config = tenant::Config {
-            host: self.host("tenant", &self.tenant_database, listener),
-            identity_addr: self.addresses(1),
-            mfa_addr: self.addresses(2),
-        };
+        let config = self.tenant_config(listener);
         let app = tenant::start(config, self.clock.shared()).await.expect("tenant starts");
         self.replicas[replica].tenant = Some(app);
     }
 
+    fn tenant_config(&self, listener: TcpListener) -> tenant::Config {
+        tenant::Config {
+            host: self.host("tenant", &self.tenant_database, listener),
+            identity_addr: self.addresses(1),
+            mfa_addr: self.addresses(2),
+        }
+    }
+
     async fn start_identity(&mut self, replica: usize, listener: TcpListener) {
-        let config = identity::Config {
+        let config = self.identity_config(listener);
+        let app = identity::start(config, self.clock.shared()).await.expect("identity starts");
+        self.replicas[replica].identity = Some(app);
+    }
+
+    fn identity_config(&self, listener: TcpListener) -> identity::Config {
+        identity::Config {
             host: self.host("identity", &self.identity_database, listener),
             tenant_addr: self.addresses(0),
             mfa_addr: self.addresses(2),
             broker_peers: vec!["broker".to_owned()],
             sessions: identity::SessionConfig::default(),
             hashing: identity::HashingConfig::default(),
-        };
-        let app = identity::start(config, self.clock.shared()).await.expect("identity starts");
-        self.replicas[replica].identity = Some(app);
+            delays: identity::DelayConfig::default(),
+        }
     }
 
     async fn start_mfa(&mut self, replica: usize, listener: TcpListener) {
-        let config = mfa::Config {
+        let config = self.mfa_config(listener);
+        let app = mfa::start(config, self.clock.shared()).await.expect("mfa starts");
+        self.replicas[replica].mfa = Some(app);
+    }
+
+    fn mfa_config(&self, listener: TcpListener) -> mfa::Config {
+        mfa::Config {
             host: self.host("mfa", &self.mfa_database, listener),
             tenant_addr: self.addresses(0),
             identity_addr: self.addresses(1),
-        };
-        let app = mfa::start(config, self.clock.shared()).await.expect("mfa starts");
-        self.replicas[replica].mfa = Some(app);
+            guessing: mfa::GuessingConfig::default(),
+        }
     }
 
     fn host(&self, service: &str, database: &TestDatabase, listener: TcpListener) -> HostConfig {

@@ -75,6 +75,8 @@ ids! {
     FactorId;
     /// An enrolment under way.
     EnrollmentId;
+    /// A set of recovery codes; generating anew makes a new one.
+    RecoverySetId;
     /// One attempt at a code.
     AttemptId;
     /// An event.

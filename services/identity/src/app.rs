@@ -17,17 +17,18 @@ use proto::identity::session_service_server::{self, SessionServiceServer};
 use proto::identity::sign_in_service_server::{self, SignInServiceServer};
 use proto::identity::user_facts_service_server::{self, UserFactsServiceServer};
 use proto::identity::user_service_server::{self, UserServiceServer};
+use proto::keys::key_service_server;
 use tonic::service::Routes;
 use types::ServiceName;
 
-use crate::ops::{AccessTokens, Identity, Parts, PasswordPool};
+use crate::ops::{AccessTokens, Identity, Parts, PasswordPool, RefusalCounter, SealedSecrets, SignInDelays};
 use crate::peers::follow_mfa::FollowMfa;
 use crate::peers::follow_tenant::FollowTenant;
 use crate::peers::mfa::RemoteMfa;
 use crate::peers::tenant::RemoteTenant;
 use crate::rpc::{Facts, Sessions, SignIns, Users};
 
-pub use config::{Config, HashingConfig, SessionConfig};
+pub use config::{Config, DelayConfig, HashingConfig, SessionConfig};
 
 /// What this service serves.
 const SERVICES: &[&str] = &[
@@ -37,9 +38,12 @@ const SERVICES: &[&str] = &[
     session_service_server::SERVICE_NAME,
     event_log_service_server::SERVICE_NAME,
     follow_service_server::SERVICE_NAME,
+    key_service_server::SERVICE_NAME,
 ];
 /// How often what has been dead for long is removed.
 const EXPIRE_EVERY: Duration = Duration::from_secs(60);
+/// How often refusals that leave no event of their own are summed up: one event of a cause at most in this time.
+const SUMMARIZE_EVERY: Duration = Duration::from_secs(60);
 
 /// Starts the service; it can be reached when this returns. Whether it is ready is `grpc.health.v1`'s to say: the database
 /// and the peers may come later, and go, and come back.
@@ -48,8 +52,9 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
     let (lifetimes, pool_size, brokers) = (config.lifetimes(), config.pool_size(), config.brokers());
+    let delays = config.delays.thresholds();
     let issuer = config.host.issuer.clone();
-    let mut foundation = Foundation::lay(ServiceName::Identity, config.host, clock).await?;
+    let mut foundation = Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets).await?;
 
     // Both other services are asked and followed; mfa must have applied the `enforce_mfa` of a created user, and every
     // change of a user's authority.
@@ -66,6 +71,8 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     let identity = Identity::new(Parts {
         tokens: AccessTokens::new(store.clone(), Arc::clone(&clock), Arc::clone(&keyring), issuer),
         passwords: PasswordPool::new(pool_size)?,
+        delays: SignInDelays::new(delays),
+        refusals: RefusalCounter::default(),
         mfa: Arc::new(RemoteMfa::new(mfa)),
         tenant: Arc::new(RemoteTenant::new(tenant)),
         store,
@@ -77,6 +84,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         lifetimes,
     });
     foundation.chore(expire(identity.clone()));
+    foundation.chore(summarize_refusals(identity.clone()));
     let checked = identity.clone();
     foundation.ready_when(move || has_usable_keys(checked.clone()));
     let routes = Routes::new(UserServiceServer::new(Users(identity.clone())))
@@ -94,10 +102,10 @@ pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), 
     host::run(ServiceName::Identity, config.host.log_format, until, |clock| start(config, clock)).await
 }
 
-/// What the database needs, in this order: the event log's tables, then identity's own. Run by its owner.
+/// What the database needs, in this order: the event log's tables, the keyring's, then identity's own. Run by its owner.
 #[must_use]
 pub fn migrations() -> Vec<MigrationSet> {
-    vec![eventlog::migrations(), crate::store::migrations()]
+    vec![eventlog::migrations(), host::migrations(), crate::store::migrations()]
 }
 
 /// Whether the signing key in the database, if there is one, opens. One that does not is an alarm.
@@ -114,6 +122,15 @@ async fn expire(identity: Identity) {
         tokio::time::sleep(EXPIRE_EVERY).await;
         if let Err(fault) = identity.expire().await {
             tracing::warn!(%fault, "what has expired could not be removed");
+        }
+    }
+}
+
+async fn summarize_refusals(identity: Identity) {
+    loop {
+        tokio::time::sleep(SUMMARIZE_EVERY).await;
+        if let Err(fault) = identity.summarize_refusals().await {
+            tracing::warn!(%fault, "refused attempts could not be summed up");
         }
     }
 }

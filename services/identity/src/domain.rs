@@ -3,13 +3,18 @@
 //! Must not know tokio, PostgreSQL, tonic, prost or a clock.
 
 pub mod authority;
+pub mod delay;
+pub mod delays;
 pub mod evaluation;
 pub mod external;
 pub mod floors;
 pub mod gate;
+pub mod lanes;
+pub mod opened;
 pub mod organization;
 pub mod password;
 pub mod refresh;
+pub mod refusal_counts;
 pub mod session;
 pub mod sign_in;
 pub mod user;

@@ -5,6 +5,7 @@
 mod accept_invitation;
 mod access_tokens;
 mod administer;
+mod answered_before;
 mod apply_organization;
 mod assert_external_sign_in;
 mod authenticate;
@@ -12,28 +13,39 @@ mod begin_sign_in;
 mod bootstrap;
 mod change_password;
 mod change_user_state;
+mod check_present_password;
+mod count_refusals;
 mod create_user;
 mod end_all;
 mod enroll_mfa;
 mod expire;
 mod find_organization;
+mod find_sign_in;
 mod floor_sessions;
 mod get_user;
 mod issue_invitation;
+mod list_sessions;
 mod list_users;
 mod lock_user;
 mod open_session;
 mod password_pool;
 mod record_refusal;
 mod refresh_session;
+mod refuse_refresh;
 mod refuse_sign_in;
+mod replace_password;
+mod reseal_secrets;
 mod resolve_user;
 mod revoke_session;
+mod revoke_user_sessions;
 mod set_password;
+mod sign_in_delays;
 mod start_sign_in;
 mod step_up;
+mod suspect_password;
 mod update_user;
 mod verify_mfa;
+mod verify_recovery_code;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,26 +65,34 @@ use crate::domain::user::User;
 use crate::peers::mfa::Mfa;
 use crate::peers::tenant::Tenant;
 
+pub use crate::domain::opened::{AccessToken, FinishedSignIn, OpenedSession};
 pub use accept_invitation::AcceptInvitation;
-pub use access_tokens::{AccessToken, AccessTokens};
+pub use access_tokens::AccessTokens;
 pub use apply_organization::apply as apply_organization_change;
 pub use assert_external_sign_in::AssertExternalSignIn;
 pub use bootstrap::{Bootstrap, Bootstrapped};
 pub use change_password::ChangePassword;
 pub use change_user_state::ChangeUserState;
+pub use count_refusals::RefusalCounter;
 pub use create_user::{CreateUser, NewUser};
 pub use enroll_mfa::{AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment};
 pub use floor_sessions::{FloorChange, apply as apply_floor_change};
 pub use issue_invitation::{Invitation, IssueInvitation};
+pub use list_sessions::{ListSessions, SessionPage};
 pub use list_users::{ListUsers, UserPage};
-pub use open_session::OpenedSession;
 pub use password_pool::{PasswordPool, PoolSize, Verdict};
-pub use refresh_session::RefreshSession;
+pub use refresh_session::{KEPT as REFRESH_KEPT, RefreshSession};
+pub use replace_password::ReplacePassword;
+pub use reseal_secrets::SealedSecrets;
+pub use revoke_user_sessions::RevokeUserSessions;
 pub use set_password::SetPassword;
+pub use sign_in_delays::SignInDelays;
 pub use start_sign_in::{StartSignIn, StartedSignIn};
 pub use step_up::StepUp;
+pub use suspect_password::apply as apply_password_suspected;
 pub use update_user::UpdateUser;
 pub use verify_mfa::VerifyMfa;
+pub use verify_recovery_code::{RecoveredSignIn, VerifyRecoveryCode};
 
 /// What the use cases work with.
 pub struct Parts {
@@ -84,6 +104,10 @@ pub struct Parts {
     pub keyring: Arc<Keyring>,
     /// Hashes passwords.
     pub passwords: PasswordPool,
+    /// Slows guessing down.
+    pub delays: SignInDelays,
+    /// Refusals that leave no event of their own.
+    pub refusals: RefusalCounter,
     /// Makes and verifies access tokens.
     pub tokens: AccessTokens,
     /// The second factor.

@@ -1,7 +1,9 @@
 //! The wire: requests become commands of domain types, answers are rendered. Must not know SQL.
 
 mod fields;
+mod session_requests;
 mod session_service;
+mod sign_in_requests;
 mod sign_in_service;
 mod user_requests;
 mod user_service;

@@ -2,6 +2,8 @@
 //!
 //! Nothing is decided here, and nothing is wired anywhere else. What all services have in common is `host`'s.
 
+mod guessing;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +12,7 @@ use clock::SharedClock;
 use eventlog::RemotePlaces;
 use host::{App, Foundation, HostConfig, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
+use proto::keys::key_service_server;
 use proto::mfa::enforcement_service_server::{self, EnforcementServiceServer};
 use proto::mfa::factor_service_server::{self, FactorServiceServer};
 use proto::mfa::verification_service_server::{self, VerificationServiceServer};
@@ -17,9 +20,11 @@ use store::MigrationSet;
 use tonic::service::Routes;
 use types::ServiceName;
 
-use crate::ops::Mfa;
+use crate::ops::{Mfa, SealedSecrets};
 use crate::peers::{FollowIdentity, FollowTenant, IdentityClient, TenantClient};
 use crate::rpc::{EnforcementHandlers, FactorHandlers, Refusals, VerificationHandlers};
+
+pub use guessing::GuessingConfig;
 
 /// What this service serves.
 const SERVICES: &[&str] = &[
@@ -28,6 +33,7 @@ const SERVICES: &[&str] = &[
     verification_service_server::SERVICE_NAME,
     event_log_service_server::SERVICE_NAME,
     follow_service_server::SERVICE_NAME,
+    key_service_server::SERVICE_NAME,
 ];
 /// How long a sign-in waits for the creation of its user or organisation to arrive over the followed logs.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -44,6 +50,9 @@ pub struct Config {
     /// identity's replicas, host:port, separated by commas.
     #[arg(long, env = "COUNTERSIGN_IDENTITY_ADDR", value_delimiter = ',', required = true)]
     pub identity_addr: Vec<String>,
+    /// How much guessing is borne.
+    #[command(flatten)]
+    pub guessing: GuessingConfig,
 }
 
 /// Starts the service; it can be reached when this returns. Whether it is ready is `grpc.health.v1`'s to say: the database
@@ -52,7 +61,8 @@ pub struct Config {
 /// # Errors
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
-    let mut foundation = Foundation::lay(ServiceName::Mfa, config.host, clock).await?;
+    let thresholds = config.guessing.thresholds().map_err(StartError::setting)?;
+    let mut foundation = Foundation::lay(ServiceName::Mfa, config.host, clock, SealedSecrets).await?;
 
     // Both other services are asked and followed; identity must have applied a change before it is acknowledged.
     let tenant = foundation.peer(&config.tenant_addr, Peer::TENANT)?;
@@ -72,6 +82,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         identity: Arc::new(IdentityClient(identity)),
         in_force: Arc::new(dependents),
         clock_trust: Arc::new(foundation.clock_guard.clone()),
+        thresholds,
         patience: PATIENCE,
     });
     let expiring = Arc::clone(&mfa);
@@ -92,8 +103,8 @@ pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), 
     host::run(ServiceName::Mfa, config.host.log_format, until, |clock| start(config, clock)).await
 }
 
-/// What the database needs, in this order: the event log's tables, then mfa's own. Run by its owner.
+/// What the database needs, in this order: the event log's tables, the keyring's, then mfa's own. Run by its owner.
 #[must_use]
 pub fn migrations() -> Vec<MigrationSet> {
-    vec![eventlog::migrations(), crate::store::migrations()]
+    vec![eventlog::migrations(), host::migrations(), crate::store::migrations()]
 }

@@ -5,6 +5,8 @@
 
 mod app;
 mod domain;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod ops;
 mod peers;
 mod rpc;
@@ -12,4 +14,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use app::{Config, migrations, run, start};
+pub use app::{Config, GuessingConfig, migrations, run, start};

@@ -3,13 +3,20 @@
 //! Knows neither tonic nor the use cases.
 
 pub(crate) mod adoption;
+pub(crate) mod answer;
+pub(crate) mod attempt;
 pub(crate) mod events;
 pub(crate) mod expiry;
 pub(crate) mod factor;
 pub(crate) mod known_user;
+pub(crate) mod locks;
 pub(crate) mod organization;
 pub(crate) mod pending;
 pub(crate) mod policy;
+pub(crate) mod recovery_attempts;
+pub(crate) mod recovery_codes;
+pub(crate) mod sealed;
+pub(crate) mod secret_alarm;
 pub(crate) mod situation;
 pub(crate) mod status;
 pub(crate) mod ticket;
@@ -17,6 +24,8 @@ pub(crate) mod user;
 pub(crate) mod verification;
 
 use types::{OrganizationId, OrganizationPath, UserId};
+
+pub(crate) use answer::Answer;
 
 /// The migrations of mfa's own tables; they run after the event log's.
 #[must_use]

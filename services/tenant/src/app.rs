@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use access::Peer;
 use clock::SharedClock;
-use host::{App, Foundation, HostConfig, StartError};
+use host::{App, Foundation, HostConfig, NoSecrets, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
+use proto::keys::key_service_server;
 use proto::tenant::organization_facts_service_server::{self, OrganizationFactsServiceServer};
 use proto::tenant::tenant_service_server::{self, TenantServiceServer};
 use store::MigrationSet;
@@ -23,6 +24,7 @@ const SERVICES: &[&str] = &[
     organization_facts_service_server::SERVICE_NAME,
     event_log_service_server::SERVICE_NAME,
     follow_service_server::SERVICE_NAME,
+    key_service_server::SERVICE_NAME,
 ];
 
 /// What the service is told.
@@ -45,7 +47,7 @@ pub struct Config {
 /// # Errors
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
-    let foundation = Foundation::lay(ServiceName::Tenant, config.host, clock).await?;
+    let foundation = Foundation::lay(ServiceName::Tenant, config.host, clock, NoSecrets).await?;
 
     // identity says who is calling; mfa puts enforcement into force; what becomes of an organisation concerns both.
     // tenant follows nobody.
@@ -76,8 +78,8 @@ pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), 
     host::run(ServiceName::Tenant, config.host.log_format, until, |clock| start(config, clock)).await
 }
 
-/// What the database needs, in this order: the event log's tables, then tenant's own. Run by its owner.
+/// What the database needs, in this order: the event log's tables, the keyring's, then tenant's own. Run by its owner.
 #[must_use]
 pub fn migrations() -> Vec<MigrationSet> {
-    vec![eventlog::migrations(), crate::store::migrations()]
+    vec![eventlog::migrations(), host::migrations(), crate::store::migrations()]
 }

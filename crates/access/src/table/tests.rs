@@ -2,9 +2,11 @@ use std::collections::BTreeSet;
 
 use prost::Message as _;
 use prost_types::FileDescriptorSet;
+use types::Level;
+use types::Role::{self, CompanyAuditor, ProviderAuditor, ResellerAuditor};
 
 use super::*;
-use crate::rule;
+use crate::{Denial, TargetKind, rule};
 
 /// Every RPC of the descriptor set, as a path on the wire.
 fn methods() -> BTreeSet<String> {
@@ -36,12 +38,37 @@ fn every_row_is_sound() {
         if rule.user == Nobody {
             assert!(!rule.records_refusals, "{}: there is nobody to record", rule.method);
             assert_eq!(rule.mfa, NotNeeded, "{}: there is nobody to prove it", rule.method);
+            assert_eq!(rule.reach, NOTHING, "{}: there is nobody to reach anything", rule.method);
         } else {
             assert!(!rule.admits_peer("somebody"), "{}: any peer could act for a user", rule.method);
+        }
+        if rule.reach.oneself {
+            assert_eq!(rule.user, AnyRole, "{}: everybody is somebody", rule.method);
+            assert_eq!(rule.mfa, NotNeeded, "{}: one's own asks for the row's factor only", rule.method);
         }
         if rule.mfa == Fresh {
             assert!(rule.records_refusals, "{}: a security-relevant act leaves an event", rule.method);
         }
+    }
+}
+
+/// A role that a relation grants a target, but that cannot stand above it, would be a slip of the pen.
+#[test]
+fn every_grant_is_within_somebodys_branch() {
+    for rule in TABLE {
+        let mut kinds: Vec<TargetKind> = rule.reach.grants.iter().map(|(kind, _)| *kind).collect();
+        for (kind, roles) in rule.reach.grants.iter().filter(|(_, roles)| *roles != Role::ALL) {
+            let level = match kind {
+                TargetKind::Switch | TargetKind::Provider | TargetKind::UserOfProvider => Level::Provider,
+                TargetKind::Reseller | TargetKind::UserOfReseller => Level::Reseller,
+                TargetKind::Company | TargetKind::UserOfCompany => Level::Company,
+            };
+            let seen = rule.reach.denial == Denial::Hidden;
+            assert!(seen || roles.iter().all(|role| role.level() >= level), "{} {kind:?}", rule.method);
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        assert_eq!(kinds.len(), rule.reach.grants.len(), "{}: a kind stands there twice", rule.method);
     }
 }
 

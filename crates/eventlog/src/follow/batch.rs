@@ -122,26 +122,27 @@ pub(super) async fn commit(
 
 async fn apply(unit: &mut Unit<'_>, context: &Context) -> Outcome<()> {
     let Context { follow, batch, now } = context;
-    let applied = lock(unit, follow.log()).await?;
+    let (applied, cursor) = lock(unit, follow.log()).await?;
     let wanted = follow.types();
     for event in batch.events.iter().filter(|event| event.position > applied) {
         if wanted.is_empty() || wanted.contains(&event.r#type.as_str()) {
             follow.apply(unit, event, *now).await?;
         }
     }
-    if batch.position > applied {
+    // The same place under another key is kept, too: the old key must not be needed for it for ever.
+    if batch.position > applied || (batch.position == applied && batch.cursor != cursor) {
         advance(unit, follow.log(), batch).await?;
     }
     Ok(())
 }
 
-async fn lock(unit: &Unit<'_>, log: ServiceName) -> Result<i64, StoreError> {
+async fn lock(unit: &Unit<'_>, log: ServiceName) -> Result<(i64, String), StoreError> {
     const SQL: &str = "\
 -- follow::lock
-SELECT position FROM log_cursor WHERE log = $1 FOR UPDATE";
+SELECT position, cursor FROM log_cursor WHERE log = $1 FOR UPDATE";
     let row = unit.query_opt(SQL, &[&log.as_str()]).await?;
     let row = row.ok_or(StoreError::RowCount { statement: "follow::lock", rows: 0 })?;
-    Ok(row.try_get(0)?)
+    Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
 async fn advance(unit: &Unit<'_>, log: ServiceName, batch: &Batch) -> Result<(), StoreError> {

@@ -18,6 +18,7 @@ use tonic::{Request, Status};
 
 use super::WatchOptions;
 use super::scan::{STEP, step};
+use super::streams::{OneStream, Streams};
 use super::vigil::Vigil;
 use crate::cursor::{Bound, Place};
 use crate::filter::{Filter, Scope, Selection};
@@ -25,15 +26,16 @@ use crate::log::{Log, Watcher};
 use crate::places::Places;
 use crate::rows::{self, Placed};
 
-/// Checks request and cursor, and begins the stream.
+/// Checks request and cursor, and begins the stream: one of those the caller may have.
 pub(super) async fn open(
     log: &Log,
     places: &dyn Places,
-    options: WatchOptions,
+    (options, streams): (WatchOptions, &Streams),
     request: Request<WatchEventsRequest>,
 ) -> Outcome<impl Stream<Item = Result<WatchEventsResponse, Status>> + Send + use<>> {
     let caller = caller(&request)?;
     let scope = Scope::of(&caller)?;
+    let stream = streams.enter(&caller, options)?;
     let vigil = Vigil::over(&caller, liveness(&request), options)?;
     let request = request.into_inner();
     let filter = Filter::parse(request.filter.unwrap_or_default())?;
@@ -64,6 +66,7 @@ pub(super) async fn open(
         told: after,
         told_at: Instant::now(),
         progress: options.progress,
+        _stream: stream,
     };
     Ok(watch.frames())
 }
@@ -84,6 +87,8 @@ struct Watch {
     told_at: Instant,
     /// The longest silence.
     progress: Duration,
+    /// Held as long as this lives.
+    _stream: OneStream,
 }
 
 impl Watch {

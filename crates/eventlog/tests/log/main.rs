@@ -16,6 +16,7 @@ mod order;
 mod places;
 mod requests;
 mod restore;
+mod sealed_requests;
 mod support;
 mod vigil;
 mod watch;

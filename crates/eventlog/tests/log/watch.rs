@@ -214,3 +214,29 @@ async fn a_long_way_to_the_head_is_complete_and_visible() {
     }
     assert!(7_020 - last <= 1_000);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_has_so_many_streams_and_a_peer_too() {
+    let (_db, tree, _sequencer, log) = fixture().await;
+    let options = WatchOptions { per_user: 2, per_peer: 4, ..WatchOptions::default() };
+    let service = EventLog::new(log.clone(), Nowhere, options);
+    let [ada, bob, carl] = [(); 3].map(|()| user(Role::CompanyAdmin, &tree.company_a1));
+    let refused = Some("OVERLOADED".to_owned());
+    let mut held = Vec::new();
+    for caller in [&ada, &ada, &bob, &bob] {
+        held.push(watch(&service, caller, &branch(), "").await.unwrap());
+    }
+    for caller in [&ada, &carl] {
+        assert_eq!(watch(&service, caller, &branch(), "").await.err(), refused);
+    }
+    // Others are not concerned, and whoever ends one may begin another. What fails to begin takes no place.
+    let mut follower = watch(&service, &peer("mfa"), &EventFilter::default(), "").await.unwrap();
+    to_head(&mut follower).await;
+    to_head(&mut held[0]).await;
+    drop(held.pop());
+    for _ in 0..3 {
+        assert_eq!(watch(&service, &carl, &branch(), "no cursor").await.err(), Some("INVALID_CURSOR".into()));
+    }
+    let mut third = watch(&service, &carl, &branch(), "").await.unwrap();
+    to_head(&mut third).await;
+}

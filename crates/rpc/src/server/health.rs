@@ -9,30 +9,51 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 /// Whether the service can do its work. Clones are the same switch.
 #[derive(Debug, Clone)]
-pub struct Readiness(watch::Sender<bool>);
+pub struct Readiness {
+    ready: watch::Sender<bool>,
+    open: watch::Sender<bool>,
+}
 
 impl Readiness {
-    /// A switch in this position.
+    /// A switch in this position, of an open service.
     #[must_use]
     pub fn new(ready: bool) -> Self {
-        Self(watch::Sender::new(ready))
+        Self { ready: watch::Sender::new(ready), open: watch::Sender::new(true) }
+    }
+
+    /// Not ready, and not open either: every call but those of health and reflection is answered NOT_READY, until
+    /// [`Self::open`]. For a service that must not do anything yet; being not ready is only advice to callers.
+    #[must_use]
+    pub fn closed() -> Self {
+        Self { ready: watch::Sender::new(false), open: watch::Sender::new(false) }
+    }
+
+    /// Takes calls from now on.
+    pub fn open(&self) {
+        self.open.send_replace(true);
+    }
+
+    /// Whether calls are taken.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.open.borrow()
     }
 
     /// Moves the switch.
     pub fn set(&self, ready: bool) {
-        self.0.send_if_modified(|present| std::mem::replace(present, ready) != ready);
+        self.ready.send_if_modified(|present| std::mem::replace(present, ready) != ready);
     }
 
     /// Its position.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        *self.0.borrow()
+        *self.ready.borrow()
     }
 
     /// For waiting until it moves.
     #[must_use]
     pub fn watch(&self) -> watch::Receiver<bool> {
-        self.0.subscribe()
+        self.ready.subscribe()
     }
 }
 

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::step::Step;
 use super::steps::{
     AdmitPeer, AdmitUser, Authenticate, BoundTime, CatchPanic, FindRule, KnowPeer, Limit, RecordRefusals,
-    RewriteStatus, Trace,
+    RewriteStatus, Trace, WaitForOpening,
 };
 use super::{ServerOptions, ServerParts};
 
@@ -34,6 +34,8 @@ pub(super) fn layers(
         Box::new(FindRule { served: parts.service_names, reflection: options.reflection }),
         // The peer must be in the row.
         Box::new(AdmitPeer { reflection: options.reflection }),
+        // A service that does not know its keys yet does nothing.
+        Box::new(WaitForOpening { readiness: parts.readiness.clone() }),
         // The user of the bearer token, where the row asks for one.
         Box::new(Authenticate { authenticator: Arc::clone(&parts.authenticator) }),
         // A signed-in user's refusal is recorded before it is answered, where the row says so.

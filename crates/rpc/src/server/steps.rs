@@ -11,6 +11,7 @@ mod limit;
 mod record_refusals;
 mod rewrite_status;
 mod trace;
+mod wait_for_opening;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ pub(super) use limit::Limit;
 pub(super) use record_refusals::RecordRefusals;
 pub(super) use rewrite_status::RewriteStatus;
 pub(super) use trace::Trace;
+pub(super) use wait_for_opening::WaitForOpening;
 
 /// The row that an earlier step found.
 fn rule_of(request: &Request) -> Outcome<&'static Rule> {

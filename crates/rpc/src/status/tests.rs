@@ -86,3 +86,17 @@ fn a_foreign_status_never_leaves_as_it_is() {
     );
     assert_eq!(reason_of(&forged), None);
 }
+
+#[test]
+fn that_a_refusal_was_only_counted_is_known_to_services_and_to_nobody_else() {
+    let counted = || only_counted(Fault::new(Reason::CodeRefused));
+    assert!(is_only_counted(&counted()) && !is_only_counted(&Fault::new(Reason::CodeRefused)));
+    let Err(told) = respond_to_service::<()>(Err(counted())) else { panic!("a refusal") };
+    let received = fault_from_status(told);
+    assert!(is_only_counted(&received));
+    // Passed on to somebody outside it is like any other.
+    let (outside, wrong) = (into_status(received), into_status(Reason::CodeRefused.into()));
+    assert_eq!((outside.message(), outside.details()), (wrong.message(), wrong.details()));
+    assert!(!is_only_counted(&fault_from_status(outside)));
+    assert!(respond::<()>(Err(counted())).is_err_and(|status| !is_only_counted(&fault_from_status(status))));
+}

@@ -8,7 +8,9 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse};
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::support::{Authority, assert_refused, channel, options, start, start_with};
+use crate::support::{
+    Authority, assert_refused, channel, options, start, start_closed, start_with, tree_client,
+};
 use crate::tree::Tree;
 
 async fn check(client: &mut HealthClient<PeerChannel>, service: &str) -> Result<ServingStatus, Status> {
@@ -36,6 +38,21 @@ async fn health_follows_readiness_for_every_peer() {
     assert_eq!(check(&mut client, "").await.unwrap(), ServingStatus::NotServing);
     server.readiness.set(true);
     assert_eq!(status(watch.message().await.unwrap()), ServingStatus::Serving);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_open_yet_says_so_and_does_nothing() {
+    let authority = Authority::new();
+    let server = start_closed(&authority).await;
+    let mut tenants = tree_client(server.address, &authority.files("operator"));
+    let bootstrap = || proto::tenant::BootstrapRequest::default();
+    assert_refused(&tenants.bootstrap(bootstrap()).await.unwrap_err(), Reason::NotReady);
+    let mut client = HealthClient::new(channel(server.address, &authority.files("billing")));
+    assert_eq!(check(&mut client, "").await.unwrap(), ServingStatus::NotServing);
+    services_v1(channel(server.address, &authority.files("operator"))).await.unwrap();
+    server.readiness.open();
+    tenants.bootstrap(bootstrap()).await.unwrap();
     server.stop().await;
 }
 

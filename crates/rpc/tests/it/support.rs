@@ -163,6 +163,14 @@ pub(crate) async fn start_with(options: ServerOptions, tree: Tree) -> Running {
     run(options, routes, &[TENANT, EVENT_LOG], Arc::new(tokens), clock).await
 }
 
+/// The same, not open yet.
+pub(crate) async fn start_closed(authority: &Authority) -> Running {
+    let routes = Routes::new(TenantServiceServer::new(Tree::default()));
+    let (tokens, clock) = (Tokens(HashMap::new()), ManualClock::at(START));
+    let options = options(authority.files("tenant"));
+    run_with(options, routes, &[TENANT], Arc::new(tokens), clock, Readiness::closed()).await
+}
+
 pub(crate) async fn run(
     options: ServerOptions,
     routes: Routes,
@@ -170,9 +178,20 @@ pub(crate) async fn run(
     authenticator: Arc<dyn Authenticator>,
     clock: ManualClock,
 ) -> Running {
+    run_with(options, routes, service_names, authenticator, clock, Readiness::new(true)).await
+}
+
+pub(crate) async fn run_with(
+    options: ServerOptions,
+    routes: Routes,
+    service_names: &'static [&'static str],
+    authenticator: Arc<dyn Authenticator>,
+    clock: ManualClock,
+    readiness: Readiness,
+) -> Running {
     let server = Server::bind(options).await.unwrap();
     let address = server.local_addr();
-    let (recorded, readiness) = (Arc::new(Recorded::default()), Readiness::new(true));
+    let recorded = Arc::new(Recorded::default());
     let parts = ServerParts {
         routes,
         authenticator,

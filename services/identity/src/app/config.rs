@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use host::HostConfig;
 use time::Duration;
 
+use crate::domain::delays::DelayThresholds;
 use crate::domain::session::Lifetimes;
 use crate::ops::PoolSize;
 
@@ -29,6 +30,9 @@ pub struct Config {
     /// How much hashing may go on at once.
     #[command(flatten)]
     pub hashing: HashingConfig,
+    /// How guessing passwords is slowed down.
+    #[command(flatten)]
+    pub delays: DelayConfig,
 }
 
 /// How long sessions live: at most what NIST SP 800-63B-4 asks of AAL2.
@@ -59,6 +63,57 @@ pub struct HashingConfig {
     /// Callers that may wait for their hash; default: 64 for each permit.
     #[arg(long, env = "COUNTERSIGN_HASHING_QUEUE")]
     pub hashing_queue: Option<u16>,
+}
+
+/// How guessing passwords is slowed down: some failures cost nothing, further ones a delay that doubles from one second on.
+/// The bounds are such that nobody can be locked out and nobody guesses fast.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub struct DelayConfig {
+    /// Wrong passwords of one login from one address that cost nothing.
+    #[arg(long, env = "COUNTERSIGN_FREE_FAILURES", default_value = "5",
+          value_parser = clap::value_parser!(u32).range(3..=10))]
+    pub free_failures: u32,
+    /// Wrong passwords of one login, from anywhere, that cost nothing.
+    #[arg(long, env = "COUNTERSIGN_FREE_FAILURES_PER_LOGIN", default_value = "20",
+          value_parser = clap::value_parser!(u32).range(10..=100))]
+    pub free_failures_per_login: u32,
+    /// Wrong passwords from one address, whoever's, that cost nothing.
+    #[arg(long, env = "COUNTERSIGN_FREE_FAILURES_PER_ADDRESS", default_value = "50",
+          value_parser = clap::value_parser!(u32).range(20..=500))]
+    pub free_failures_per_address: u32,
+    /// The longest delay, in seconds.
+    #[arg(long, env = "COUNTERSIGN_LONGEST_DELAY_SECONDS", default_value = "30",
+          value_parser = clap::value_parser!(u32).range(5..=30))]
+    pub longest_delay_seconds: u32,
+    /// Seconds in which one failure is forgotten.
+    #[arg(long, env = "COUNTERSIGN_FORGET_FAILURE_SECONDS", default_value = "60",
+          value_parser = clap::value_parser!(u32).range(10..=600))]
+    pub forget_failure_seconds: u32,
+}
+
+impl Default for DelayConfig {
+    fn default() -> Self {
+        Self {
+            free_failures: 5,
+            free_failures_per_login: 20,
+            free_failures_per_address: 50,
+            longest_delay_seconds: 30,
+            forget_failure_seconds: 60,
+        }
+    }
+}
+
+impl DelayConfig {
+    /// As the domain wants them.
+    pub(super) fn thresholds(&self) -> DelayThresholds {
+        DelayThresholds {
+            free: self.free_failures,
+            free_per_login: self.free_failures_per_login,
+            free_per_address: self.free_failures_per_address,
+            longest: i64::from(self.longest_delay_seconds) * 1_000,
+            forget: i64::from(self.forget_failure_seconds) * 1_000,
+        }
+    }
 }
 
 impl Config {

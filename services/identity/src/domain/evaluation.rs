@@ -56,6 +56,24 @@ pub struct VerifiedCode {
     pub verify_time: Timestamp,
 }
 
+/// mfa accepted a recovery code, and it is spent. Made only from mfa's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifiedRecoveryCode {
+    /// When it was checked.
+    pub verify_time: Timestamp,
+    /// How many the user has left.
+    pub left: i32,
+}
+
+/// What a sign-in has proved that waits for nothing but a new password: goes into its session then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proved {
+    /// How the user was authenticated.
+    pub methods: Methods,
+    /// When the second factor was proved, where it was.
+    pub mfa_time: Option<Timestamp>,
+}
+
 /// mfa activated a factor that a code had proved. Made only from mfa's answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct EnrolledFactor {
@@ -109,18 +127,36 @@ impl Passage {
     /// Password and a code that mfa accepted for `basis`.
     #[must_use]
     pub fn by_code(basis: Basis, code: VerifiedCode) -> Self {
-        Self::by_second_factor(basis, code.verify_time)
+        Self::by_second_factor(basis, Methods::PasswordAndCode, code.verify_time)
+    }
+
+    /// Password and a recovery code that mfa accepted for `basis`.
+    #[must_use]
+    pub fn by_recovery_code(basis: Basis, code: VerifiedRecoveryCode) -> Self {
+        Self::by_second_factor(basis, Methods::PasswordAndRecoveryCode, code.verify_time)
+    }
+
+    /// What an earlier passage of the same sign-in had proved, which waited for a new password.
+    #[must_use]
+    pub fn resumed(basis: Basis, proved: &Proved) -> Self {
+        Self { basis, methods: proved.methods.clone(), auth_time: None, mfa_time: proved.mfa_time }
     }
 
     /// Password and a factor enrolled in this very sign-in; the basis moves to the generation the factor made.
     #[must_use]
     pub fn by_enrollment(basis: Basis, factor: EnrolledFactor) -> Self {
         let basis = Basis { generation: factor.generation, ..basis };
-        Self::by_second_factor(basis, factor.verify_time)
+        Self::by_second_factor(basis, Methods::PasswordAndCode, factor.verify_time)
     }
 
-    fn by_second_factor(basis: Basis, verify_time: Timestamp) -> Self {
-        Self { basis, methods: Methods::PasswordAndCode, auth_time: None, mfa_time: Some(verify_time) }
+    fn by_second_factor(basis: Basis, methods: Methods, verify_time: Timestamp) -> Self {
+        Self { basis, methods, auth_time: None, mfa_time: Some(verify_time) }
+    }
+
+    /// What was proved, to be kept while a new password is awaited.
+    #[must_use]
+    pub fn proved(&self) -> Proved {
+        Proved { methods: self.methods.clone(), mfa_time: self.mfa_time }
     }
 
     /// The versions this was decided on.

@@ -9,7 +9,7 @@ use super::Timestamp;
 use super::evaluation::Basis;
 use super::floors::{Floors, Outdated};
 use super::organization::Branch;
-use super::sign_in::{Refusal, SignIn};
+use super::sign_in::{NextStep, Refusal, SignIn};
 use super::user::User;
 
 /// What the gate looks at: rows as they are now, locked until the unit ends.
@@ -54,23 +54,35 @@ pub fn admit(
     }
 }
 
-/// As [`admit`], for a sign-in by password under way, which must be open too. Changed policy ends it: its step may be the wrong one now.
+/// As [`admit`], for a sign-in by password under way, which must be open too and at this `step`. Changed policy ends it: its
+/// step may be the wrong one now.
 ///
 /// # Errors
 /// What bars it.
 pub fn admit_sign_in(
     presence: &Presence<'_>,
     sign_in: &SignIn,
+    step: NextStep,
     basis: &Basis,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    if !sign_in.is_open(now) {
+    if !sign_in.can_take(step, now) {
         return Err(Refusal::Outdated);
     }
     admit(presence, basis, sign_in.user_version, AuthSource::Local).map_err(|barred| match barred {
         Barred::Refused(refusal) => refusal,
         Barred::PolicyOutdated => Refusal::Outdated,
     })
+}
+
+/// Whether somebody who is admitted must replace their password before a session is opened. Who was authenticated by an
+/// identity provider has none here.
+#[must_use]
+pub fn must_change_password(user: &User, source: AuthSource) -> bool {
+    match source {
+        AuthSource::Local => user.must_change_password,
+        AuthSource::External => false,
+    }
 }
 
 /// Whether a user of this state, in a branch of this state, may use the product when authenticated by `source`. What is
@@ -115,7 +127,7 @@ mod tests {
     use types::{OrganizationId, Role, SignInId, UserId};
     use wire::{Client, PolicyVersion};
 
-    use super::super::sign_in::{NextStep, SignInState};
+    use super::super::sign_in::SignInState;
     use super::*;
 
     fn user() -> User {
@@ -132,6 +144,7 @@ mod tests {
             version: 7,
             revision: 7,
             generation_floor: 2,
+            must_change_password: false,
             create_time: now,
             update_time: now,
         }
@@ -188,11 +201,28 @@ mod tests {
             create_time: now,
             expire_time: now + Duration::minutes(10),
             client: Client::default(),
+            proved: None,
         };
-        assert_eq!(admit_sign_in(&presence, &sign_in, &sign_in.basis, now), Ok(()));
+        let admitted =
+            |sign_in: &SignIn, step, now| admit_sign_in(&presence, sign_in, step, &sign_in.basis, now);
+        assert_eq!(admitted(&sign_in, NextStep::VerifyMfa, now), Ok(()));
         let finished = SignIn { state: SignInState::Finished, ..sign_in.clone() };
-        assert_eq!(admit_sign_in(&presence, &finished, &sign_in.basis, now), Err(Refusal::Outdated));
         let late = now + Duration::minutes(10);
-        assert_eq!(admit_sign_in(&presence, &sign_in, &sign_in.basis, late), Err(Refusal::Outdated));
+        for (sign_in, step, now) in [
+            (&finished, NextStep::VerifyMfa, now),
+            (&sign_in, NextStep::VerifyMfa, late),
+            (&sign_in, NextStep::EnrollMfa, now),
+            (&sign_in, NextStep::ChangePassword, now),
+        ] {
+            assert_eq!(admitted(sign_in, step, now), Err(Refusal::Outdated));
+        }
+    }
+
+    #[test]
+    fn only_who_signs_in_by_password_replaces_it() {
+        let suspected = User { must_change_password: true, ..user() };
+        assert!(must_change_password(&suspected, AuthSource::Local));
+        assert!(!must_change_password(&suspected, AuthSource::External));
+        assert!(!must_change_password(&user(), AuthSource::Local));
     }
 }

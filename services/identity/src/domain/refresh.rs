@@ -94,7 +94,7 @@ mod tests {
     use time::Duration;
     use time::macros::datetime;
     use types::{AuthSource, OrganizationId, Role, SessionId, UserId};
-    use wire::{PolicyVersion, UserState};
+    use wire::{Client, PolicyVersion, UserState};
 
     use super::super::evaluation::Basis;
     use super::super::external::ExternalMethods;
@@ -116,6 +116,7 @@ mod tests {
             version: 1,
             revision: 1,
             generation_floor: 0,
+            must_change_password: false,
             create_time: NOW,
             update_time: NOW,
         }
@@ -135,6 +136,8 @@ mod tests {
             user_version: 1,
             idle_expire_time: NOW + lifetimes.idle,
             expire_time: NOW + lifetimes.absolute,
+            refresh_time: NOW,
+            client: Client::default(),
             ended: None,
         }
     }
@@ -172,6 +175,7 @@ mod tests {
             (Methods::Password, Demand::Enroll, true, lacks),
             (Methods::Password, Demand::None, true, lacks),
             (Methods::PasswordAndCode, Demand::Verify, true, Decision::Rotate),
+            (Methods::PasswordAndRecoveryCode, Demand::Verify, true, Decision::Rotate),
         ] {
             let evaluation = evaluation(demand, enforced, 1);
             let decision = decided(&session(methods.clone()), current, &evaluation, NOW);

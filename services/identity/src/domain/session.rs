@@ -4,6 +4,7 @@ use std::fmt;
 
 use time::Duration;
 use types::{AuthSource, OrganizationId, SessionId, UserId};
+use wire::Client;
 
 use super::Timestamp;
 use super::evaluation::{Basis, VerifiedCode};
@@ -41,6 +42,9 @@ pub enum Methods {
     Password,
     /// By password and one-time code.
     PasswordAndCode,
+    /// By password and recovery code: two factors, but no one-time password in the sense of RFC 8176, whose `otp` is an
+    /// authenticator's.
+    PasswordAndRecoveryCode,
     /// By an external identity provider, in its own words.
     External(ExternalMethods),
 }
@@ -52,6 +56,7 @@ impl Methods {
         let words: &[&str] = match self {
             Self::Password => &["pwd"],
             Self::PasswordAndCode => &["pwd", "otp", "mfa"],
+            Self::PasswordAndRecoveryCode => &["pwd", "mfa"],
             Self::External(methods) => return methods.values().to_vec(),
         };
         words.iter().map(|word| (*word).to_owned()).collect()
@@ -62,7 +67,7 @@ impl Methods {
     pub fn has_mfa(&self) -> bool {
         match self {
             Self::Password => false,
-            Self::PasswordAndCode => true,
+            Self::PasswordAndCode | Self::PasswordAndRecoveryCode => true,
             Self::External(methods) => methods.has_mfa(),
         }
     }
@@ -71,7 +76,7 @@ impl Methods {
     #[must_use]
     pub const fn auth_source(&self) -> AuthSource {
         match self {
-            Self::Password | Self::PasswordAndCode => AuthSource::Local,
+            Self::Password | Self::PasswordAndCode | Self::PasswordAndRecoveryCode => AuthSource::Local,
             Self::External(_) => AuthSource::External,
         }
     }
@@ -81,7 +86,8 @@ impl Methods {
     pub fn read(source: AuthSource, amr: &[String]) -> Option<Self> {
         match source {
             AuthSource::Local => {
-                [Self::Password, Self::PasswordAndCode].into_iter().find(|methods| methods.amr() == amr)
+                let local = [Self::Password, Self::PasswordAndCode, Self::PasswordAndRecoveryCode];
+                local.into_iter().find(|methods| methods.amr() == amr)
             }
             AuthSource::External => ExternalMethods::parse(amr).ok().map(Self::External),
         }
@@ -161,6 +167,10 @@ pub struct Session {
     pub idle_expire_time: Timestamp,
     /// When it is over, whatever happens.
     pub expire_time: Timestamp,
+    /// When it was last refreshed; when it was opened, before that.
+    pub refresh_time: Timestamp,
+    /// Where it was opened from, as the peer said.
+    pub client: Client,
     /// Set when it was ended.
     pub ended: Option<EndCause>,
 }
@@ -182,13 +192,25 @@ impl Session {
     #[must_use]
     pub fn refreshed(self, basis: Basis, now: Timestamp, lifetimes: &Lifetimes) -> Self {
         let idle_expire_time = (now + lifetimes.idle).min(self.expire_time);
-        Self { basis, idle_expire_time, ..self }
+        Self { basis, idle_expire_time, refresh_time: now, ..self }
     }
 
     /// The session with its second factor proved again, or for the first time.
     #[must_use]
     pub fn stepped_up(self, basis: Basis, code: VerifiedCode) -> Self {
         Self { basis, methods: Methods::PasswordAndCode, mfa_time: Some(code.verify_time), ..self }
+    }
+
+    /// The session in which a factor was enrolled: its code was the second factor of a session that had none. One that had
+    /// another keeps it and the time of its proof.
+    #[must_use]
+    pub fn enrolled(self, verify_time: Timestamp) -> Self {
+        match self.methods {
+            Methods::Password => {
+                Self { methods: Methods::PasswordAndCode, mfa_time: Some(verify_time), ..self }
+            }
+            Methods::PasswordAndCode | Methods::PasswordAndRecoveryCode | Methods::External(_) => self,
+        }
     }
 }
 
@@ -223,6 +245,8 @@ mod tests {
             user_version: 1,
             idle_expire_time: now + lifetimes.idle,
             expire_time: now + lifetimes.absolute,
+            refresh_time: now,
+            client: Client::default(),
             ended: None,
         }
     }
@@ -247,13 +271,34 @@ mod tests {
         assert_eq!(refreshed.idle_expire_time, session.expire_time);
         assert_eq!(refreshed.access_token_expiry(late, &lifetimes), session.expire_time);
         assert_eq!((refreshed.auth_time, refreshed.mfa_time), (session.auth_time, None));
+        assert_eq!(refreshed.refresh_time, late);
+    }
+
+    #[test]
+    fn an_enrolment_is_the_second_factor_of_a_session_that_had_none() {
+        let session = session();
+        let at = session.create_time + Duration::minutes(3);
+        let enrolled = session.clone().enrolled(at);
+        assert_eq!((enrolled.methods, enrolled.mfa_time), (Methods::PasswordAndCode, Some(at)));
+        let external = ExternalMethods::parse(&["pwd".to_owned()]).unwrap();
+        for methods in
+            [Methods::PasswordAndCode, Methods::PasswordAndRecoveryCode, Methods::External(external)]
+        {
+            let before = Session { methods, ..session.clone() };
+            assert_eq!(before.clone().enrolled(at), before);
+        }
     }
 
     #[test]
     fn methods_and_causes_read_back() {
         // What a provider says in our own words is still what a provider says.
         let external = ExternalMethods::parse(&Methods::PasswordAndCode.amr()).unwrap();
-        for methods in [Methods::Password, Methods::PasswordAndCode, Methods::External(external)] {
+        for methods in [
+            Methods::Password,
+            Methods::PasswordAndCode,
+            Methods::PasswordAndRecoveryCode,
+            Methods::External(external),
+        ] {
             assert_eq!(Methods::read(methods.auth_source(), &methods.amr()), Some(methods));
         }
         assert_eq!(Methods::read(AuthSource::Local, &["otp".to_owned()]), None);

@@ -4,7 +4,7 @@ use types::{OrganizationId, SignInId, UserId};
 use wire::Client;
 
 use super::Timestamp;
-use super::evaluation::{Basis, Demand};
+use super::evaluation::{Basis, Demand, Proved};
 
 /// How many wrong codes a sign-in survives less one.
 pub const WRONG_CODES: i32 = 5;
@@ -16,6 +16,8 @@ pub enum NextStep {
     VerifyMfa,
     /// The enrolment of an authenticator.
     EnrollMfa,
+    /// A new password; everything else is done.
+    ChangePassword,
 }
 
 impl NextStep {
@@ -35,13 +37,15 @@ impl NextStep {
         match self {
             Self::VerifyMfa => "verify_mfa",
             Self::EnrollMfa => "enroll_mfa",
+            Self::ChangePassword => "change_password",
         }
     }
 
     /// Reads the form back.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        [Self::VerifyMfa, Self::EnrollMfa].into_iter().find(|step| step.as_str() == text)
+        let steps = [Self::VerifyMfa, Self::EnrollMfa, Self::ChangePassword];
+        steps.into_iter().find(|step| step.as_str() == text)
     }
 }
 
@@ -50,6 +54,8 @@ impl NextStep {
 pub enum Step {
     /// The password step.
     Password,
+    /// The present password, in a session, for a new one.
+    PresentPassword,
     /// The assertion of an identity provider, which is the only step of an external user's sign-in.
     External,
     /// A later one.
@@ -62,6 +68,7 @@ impl Step {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Password => "password",
+            Self::PresentPassword => "present_password",
             Self::External => "external",
             Self::Next(step) => step.as_str(),
         }
@@ -85,6 +92,8 @@ pub enum Refusal {
     CodeRefused,
     /// Password, factor, policy, role or state changed since the sign-in began, or it is over.
     Outdated,
+    /// The password was right, but what is next could not be found out in time.
+    Undecided,
 }
 
 /// Where a sign-in stands.
@@ -141,6 +150,8 @@ pub struct SignIn {
     pub expire_time: Timestamp,
     /// Where the person's calls come from.
     pub client: Client,
+    /// What was proved, once nothing but a new password is missing.
+    pub proved: Option<Proved>,
 }
 
 impl SignIn {
@@ -154,6 +165,12 @@ impl SignIn {
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         self.state == SignInState::Open && now < self.expire_time
+    }
+
+    /// The sign-in when all it needs is a new password: what was `proved` on `basis` waits for it.
+    #[must_use]
+    pub fn awaiting_password(self, basis: Basis, proved: Proved) -> Self {
+        Self { next_step: NextStep::ChangePassword, basis, proved: Some(proved), ..self }
     }
 
     /// The sign-in after another wrong code: dead when its budget is spent.
@@ -171,6 +188,7 @@ mod tests {
     use time::macros::datetime;
     use wire::PolicyVersion;
 
+    use super::super::session::Methods;
     use super::*;
 
     fn sign_in() -> SignIn {
@@ -187,6 +205,7 @@ mod tests {
             create_time: now,
             expire_time: now + Duration::minutes(10),
             client: Client::default(),
+            proved: None,
         }
     }
 
@@ -200,6 +219,12 @@ mod tests {
         for state in [SignInState::Finished, SignInState::Dead] {
             assert!(!SignIn { state, ..sign_in.clone() }.can_take(NextStep::VerifyMfa, now), "{state:?}");
         }
+        let proved = Proved { methods: Methods::PasswordAndCode, mfa_time: Some(now) };
+        let basis = Basis { generation: 2, policy_version: PolicyVersion::default() };
+        let waiting = sign_in.awaiting_password(basis, proved);
+        assert!(
+            waiting.can_take(NextStep::ChangePassword, now) && !waiting.can_take(NextStep::VerifyMfa, now)
+        );
     }
 
     #[test]
@@ -215,7 +240,7 @@ mod tests {
 
     #[test]
     fn words_read_back() {
-        for step in [NextStep::VerifyMfa, NextStep::EnrollMfa] {
+        for step in [NextStep::VerifyMfa, NextStep::EnrollMfa, NextStep::ChangePassword] {
             assert_eq!(NextStep::parse(step.as_str()), Some(step));
         }
         for state in [SignInState::Open, SignInState::Finished, SignInState::Dead] {

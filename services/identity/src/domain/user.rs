@@ -79,6 +79,8 @@ pub struct User {
     pub revision: i64,
     /// The generation of the second factor below which no sign-in finishes and no session lives on.
     pub generation_floor: i64,
+    /// Somebody else is likely to know the password: the next full sign-in replaces it.
+    pub must_change_password: bool,
     /// When the user was created.
     pub create_time: Timestamp,
     /// When the user was last changed.

@@ -130,12 +130,14 @@ impl UserRecord {
                 self.user.auth_source = AuthSource::External;
                 self.external_subject = Some(subject.clone());
                 self.password_hash = None;
+                self.user.must_change_password = false;
                 Ok(Some("auth_source"))
             }
             (AuthSource::External, NewSource::Local(password)) => {
                 self.user.auth_source = AuthSource::Local;
                 self.external_subject = None;
                 self.password_hash.clone_from(password);
+                self.user.must_change_password = false;
                 Ok(Some("auth_source"))
             }
             (AuthSource::Local, NewSource::Local(Some(_))) => Err(Unfit::LocalAlready),
@@ -157,15 +159,17 @@ impl UserRecord {
             record.user.display_name = DisplayName::default();
             record.user.email = Email::default();
             record.password_hash = None;
+            record.user.must_change_password = false;
             record.external_subject = None;
         }
         Some(record)
     }
 
-    /// The user with another password: sessions and sign-ins of before are dead.
+    /// The user with another password: sessions and sign-ins of before are dead, and nobody is suspected to know it.
     #[must_use]
     pub fn with_password(&self, hash: StoredHash, now: Timestamp) -> Self {
         let mut record = self.clone().of_new_version(now);
+        record.user.must_change_password = false;
         record.password_hash = Some(hash);
         record
     }

@@ -14,22 +14,45 @@ use types::{OrganizationPath, ServiceName};
 use uuid::Uuid;
 
 use crate::domain::Timestamp;
+use crate::domain::opened::AccessToken;
 use crate::domain::session::Lifetimes;
 use crate::store::events;
 use crate::store::sessions::Standing;
 use crate::store::signing_keys::{self, StoredKey};
 
-/// A signed access token.
-pub struct AccessToken {
-    /// The JWT.
-    pub text: String,
-    /// When it expires.
-    pub expire_time: Timestamp,
+/// Writes the access tokens of one call, made before its unit: the same token each time, however often the unit runs.
+pub struct Pen {
+    signer: Arc<TokenSigner>,
+    issuer: String,
+    peer: String,
+    token_id: String,
+    now: Timestamp,
+    lifetimes: Lifetimes,
 }
 
-impl std::fmt::Debug for AccessToken {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("AccessToken").field("expire_time", &self.expire_time).finish_non_exhaustive()
+impl Pen {
+    /// The token of a session.
+    ///
+    /// # Errors
+    /// INTERNAL.
+    pub fn write(&self, standing: &Standing) -> Outcome<AccessToken> {
+        let Standing { session, user, .. } = standing;
+        let expire_time = session.access_token_expiry(self.now, &self.lifetimes);
+        let claims = Claims {
+            iss: self.issuer.clone(),
+            sub: user.id.to_string(),
+            aud: access::AUDIENCE.to_owned(),
+            exp: expire_time.unix_timestamp(),
+            iat: self.now.unix_timestamp(),
+            jti: self.token_id.clone(),
+            client_id: self.peer.clone(),
+            auth_time: session.auth_time.unix_timestamp(),
+            amr: session.methods.amr(),
+            sid: session.id.to_string(),
+            org: session.organization_id.to_string(),
+            role: user.role.to_string(),
+        };
+        Ok(AccessToken { text: self.signer.sign(&claims)?, expire_time })
     }
 }
 
@@ -52,35 +75,33 @@ impl AccessTokens {
         Self { store, clock, keyring, issuer, verifier, signer: RwLock::default() }
     }
 
-    /// A token for a session, handed to `peer`. The first one ever makes the key, in the name of the user's provider.
+    /// What writes a token for a session of somebody at `path`, to be handed to `peer`. The first one ever makes the key, in
+    /// the name of their provider.
     ///
     /// # Errors
     /// DEPENDENCY_UNAVAILABLE; INTERNAL.
+    pub async fn pen(&self, path: &OrganizationPath, peer: &str, lifetimes: &Lifetimes) -> Outcome<Pen> {
+        Ok(Pen {
+            signer: self.signer(&OrganizationPath::root(path.provider_id())).await?,
+            issuer: self.issuer.clone(),
+            peer: peer.to_owned(),
+            token_id: Uuid::now_v7().to_string(),
+            now: self.clock.now(),
+            lifetimes: *lifetimes,
+        })
+    }
+
+    /// A token for a session, handed to `peer`.
+    ///
+    /// # Errors
+    /// As [`Self::pen`].
     pub async fn issue(
         &self,
         standing: &Standing,
         peer: &str,
         lifetimes: &Lifetimes,
     ) -> Outcome<AccessToken> {
-        let Standing { session, user, organization } = standing;
-        let now = self.clock.now();
-        let expire_time = session.access_token_expiry(now, lifetimes);
-        let claims = Claims {
-            iss: self.issuer.clone(),
-            sub: user.id.to_string(),
-            aud: access::AUDIENCE.to_owned(),
-            exp: expire_time.unix_timestamp(),
-            iat: now.unix_timestamp(),
-            jti: Uuid::now_v7().to_string(),
-            client_id: peer.to_owned(),
-            auth_time: session.auth_time.unix_timestamp(),
-            amr: session.methods.amr(),
-            sid: session.id.to_string(),
-            org: session.organization_id.to_string(),
-            role: user.role.to_string(),
-        };
-        let signer = self.signer(&OrganizationPath::root(organization.path.provider_id())).await?;
-        Ok(AccessToken { text: signer.sign(&claims)?, expire_time })
+        self.pen(&standing.organization.path, peer, lifetimes).await?.write(standing)
     }
 
     /// What a token of ours says; none for anything else. Whether its session lives is another question.
@@ -184,6 +205,15 @@ async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<()
 
 fn jwks(keys: &[StoredKey]) -> String {
     access::jwks_json(keys.iter().map(|key| (key.key_id.as_str(), key.public_key.as_slice())))
+}
+
+/// A signing key's private key for the same place, under the keyring's primary key.
+///
+/// # Errors
+/// CORRUPT; INTERNAL.
+pub(super) fn seal_anew(keyring: &Keyring, key_id: &str, sealed: &[u8]) -> Outcome<Vec<u8>> {
+    let private = keyring.open(&binding(key_id), sealed).map_err(corrupt)?;
+    keyring.seal(&binding(key_id), &private).map_err(super::no_randomness)
 }
 
 fn binding(key_id: &str) -> Binding<'_> {

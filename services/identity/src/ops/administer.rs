@@ -1,6 +1,6 @@
 //! Whom somebody may change: looked up freshly before the unit, and asked again on the locked row.
 
-use access::{SignedIn, within_reach};
+use access::SignedIn;
 use fault::{Fault, Outcome, Reason};
 use store::Unit;
 use types::{EventId, OrganizationPath, UserId};
@@ -39,16 +39,15 @@ impl Identity {
     /// A user whom the caller may change, on tenant's word where they are.
     ///
     /// # Errors
-    /// NOT_FOUND for foreign users as for none; SELF_ADMINISTRATION, ROLE_NOT_ALLOWED, TARGET_OUTRANKS_ACTOR;
-    /// DEPENDENCY_UNAVAILABLE.
+    /// NOT_FOUND for foreign users, and those of a deleted organisation, as for none; SELF_ADMINISTRATION, ROLE_NOT_ALLOWED,
+    /// TARGET_OUTRANKS_ACTOR; DEPENDENCY_UNAVAILABLE.
     pub(super) async fn find_target(&self, caller: &SignedIn, id: UserId) -> Outcome<Target> {
         let found = users::find(&self.store, id).await?.map(|(record, _)| record);
         // Asked for a user that does not exist, too: who probes learns nothing from time or a tenant that is down.
         let organization =
             found.as_ref().map_or(caller.organization_id(), |record| record.user.organization_id);
-        let organization = self.tenant.resolve_organization(organization).await?;
+        let organization = self.organization_in_reach(caller, organization).await?;
         let record = found.ok_or(Reason::NotFound)?;
-        within_reach(caller, &organization.path)?;
         match may_change(caller, &record.user) {
             Err(_) if record.user.state == UserState::Deleted => Err(Reason::NotFound.into()),
             Err(fault) => Err(fault),

@@ -14,6 +14,7 @@ use crate::domain::external::{Assertion, ExternalMethods, ExternalSubject};
 use crate::domain::gate;
 use crate::domain::sign_in::{Refusal, Step};
 use crate::domain::user::User;
+use crate::store::answers::read_sign_in;
 use crate::store::users;
 
 /// The command.
@@ -37,10 +38,7 @@ impl Identity {
     /// session.
     pub async fn assert_external_sign_in(&self, command: AssertExternalSignIn) -> Outcome<OpenedSession> {
         let AssertExternalSignIn { subject, methods, auth_time, origin } = command;
-        if !self.brokers.contains(&origin.call.peer) {
-            tracing::warn!(peer = origin.call.peer, "a peer that is no identity broker asserted a sign-in");
-            return Err(Reason::PeerNotAllowed.into());
-        }
+        self.must_be_broker(&origin.call.peer)?;
         let assertion = Assertion::new(methods, auth_time, self.clock.now())
             .map_err(|invalid| Fault::field("auth_time", invalid.to_string()))?;
         let (user, path) = self.find_external(&subject, &origin).await?;
@@ -52,6 +50,18 @@ impl Identity {
         }
         Err(Fault::new(Reason::DependencyUnavailable)
             .with_cause("policy changes faster than it can be followed"))
+    }
+
+    /// Asked before anything of the request is looked at, too: what is wrong with it is not for every peer to learn.
+    ///
+    /// # Errors
+    /// PEER_NOT_ALLOWED.
+    pub fn must_be_broker(&self, peer: &str) -> Outcome<()> {
+        if self.brokers.contains(peer) {
+            return Ok(());
+        }
+        tracing::warn!(peer, "a peer that is no identity broker asserted a sign-in");
+        Err(Reason::PeerNotAllowed.into())
     }
 
     async fn find_external(
@@ -86,13 +96,16 @@ impl Identity {
         let passage = Passage::by_assertion(&evaluation, assertion).ok_or_else(|| {
             Fault::new(Reason::DependencyUnavailable).with_cause("mfa demands a factor of an external user")
         })?;
-        self.open_session(Opening {
+        let opening = Opening {
             origin: origin.clone(),
             path: path.clone(),
             user_id: user.id,
             source: Source::Assertion { sign_in_id: SignInId::generate(), user_version: user.version },
             passage,
-        })
-        .await
+            recovery_codes_left: 0,
+            key: None,
+        };
+        let answer = self.open_session(opening).await?.answer;
+        read_sign_in(&answer)?.session().ok_or_else(|| Reason::SignInRefused.into())
     }
 }

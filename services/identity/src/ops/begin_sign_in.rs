@@ -56,6 +56,7 @@ impl Identity {
             create_time: now,
             expire_time: now + self.lifetimes.sign_in,
             client: origin.client.clone(),
+            proved: None,
         };
         let expire_time = sign_in.expire_time;
         let drawn = Drawn { sign_in, path, token: token.clone(), origin, now, upgrade };

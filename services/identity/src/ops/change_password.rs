@@ -2,16 +2,17 @@
 
 use access::SignedIn;
 use clock::Timestamp;
-use fault::{Outcome, Reason};
+use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
-use types::Password;
+use types::{EventId, Password};
 
 use super::create_user::check_password;
 use super::end_all::end_all;
-use super::set_password::must_be_local;
+use super::set_password::{must_be_local, password_changed};
 use super::{Identity, Origin};
 use crate::domain::password::StoredHash;
-use crate::store::{endings, events, user_changes, users};
+use crate::domain::session::EndCause;
+use crate::store::{endings, user_changes, users};
 
 /// The command.
 #[derive(Debug)]
@@ -36,30 +37,40 @@ struct Replacement {
 }
 
 impl Identity {
-    /// Changes the bearer's password. Their other sessions and sign-ins under way end; this session lives on.
+    /// Changes the bearer's password. Their other sessions and sign-ins under way end; this session lives on. In force in every
+    /// service when this answers.
     ///
     /// # Errors
-    /// USER_NOT_LOCAL; CODE_REFUSED when the present password is another (the caller's refusal is recorded where calls are);
-    /// PASSWORD_NOT_ACCEPTABLE; TOKEN_INVALID when the session is over; OVERLOADED; DEPENDENCY_UNAVAILABLE.
+    /// USER_NOT_LOCAL; CODE_REFUSED when the present password is another (recorded as at a sign-in); SIGN_IN_DELAYED after too
+    /// many of those; PASSWORD_NOT_ACCEPTABLE; TOKEN_INVALID when the session is over; OVERLOADED; DEPENDENCY_UNAVAILABLE;
+    /// NOT_YET_IN_FORCE: the password is the new one.
     pub async fn change_password(&self, command: ChangePassword) -> Outcome<()> {
         let ChangePassword { bearer, current, new, origin } = command;
         let (record, _) = users::find(&self.store, bearer.user_id).await?.ok_or(Reason::TokenInvalid)?;
         must_be_local(&record)?;
-        let verdict = self.passwords.verify(record.password_hash.clone(), current).await?;
-        if !verdict.matches {
-            return Err(Reason::CodeRefused.into());
-        }
+        let is_the_same = new.expose() == current.expose();
+        self.check_present_password(&record, &bearer, current, &origin).await?;
         check_password(&new, &record.user.login)?;
+        if is_the_same {
+            return Err(present_password());
+        }
         let hash = self.passwords.hash(new).await?;
         let user_version = record.user.version;
         let replacement = Replacement { bearer, user_version, hash, origin, now: self.clock.now() };
-        self.store
+        let changed = self
+            .store
             .unit("change_password", replacement, |unit, replacement| Box::pin(run(unit, replacement)))
-            .await
+            .await;
+        self.dependents.await_in_force(changed?).await
     }
 }
 
-async fn run(unit: &mut Unit<'_>, replacement: &Replacement) -> Outcome<Recorded<()>> {
+/// A password is not replaced by itself: somebody else may know it.
+pub(super) fn present_password() -> Fault {
+    Fault::new(Reason::PasswordNotAcceptable).with_field("new_password", "must not be the present password")
+}
+
+async fn run(unit: &mut Unit<'_>, replacement: &Replacement) -> Outcome<Recorded<EventId>> {
     let Replacement { bearer, user_version, hash, origin, now } = replacement;
     let organization = bearer.organization_id();
     let locked = users::lock(unit, organization, bearer.user_id).await?;
@@ -76,7 +87,7 @@ async fn run(unit: &mut Unit<'_>, replacement: &Replacement) -> Outcome<Recorded
         return Err(Reason::TokenInvalid.into());
     }
     let act = origin.by_user(bearer, *now);
-    let receipt = unit.record(events::user_password_changed(&act, &after.user.facts(&bearer.path), false));
-    end_all(unit, &act, &bearer.path, &after.user, Some(bearer.session_id)).await?;
-    Ok(receipt.with(()))
+    let (receipt, event) = password_changed(unit, &act, &after.user.facts(&bearer.path), false);
+    end_all(unit, &act, &bearer.path, &after.user, Some(bearer.session_id), EndCause::UserChanged).await?;
+    Ok(receipt.with(event))
 }

@@ -11,6 +11,7 @@ use wire::UserState;
 use super::administer::{Target, check_etag, keep_provider, lock_target, settled, unchanged};
 use super::end_all::end_all;
 use super::{Identity, Origin};
+use crate::domain::session::EndCause;
 use crate::store::answers::{self, UserChanged};
 use crate::store::{events, invitations, user_changes};
 
@@ -78,7 +79,7 @@ async fn run(unit: &mut Unit<'_>, change: &Change) -> Outcome<Recorded<(EventId,
         invitations::remove(unit, after.user.organization_id, after.user.id).await?;
     }
     let receipt = unit.record(draft);
-    end_all(unit, &act, &target.path, &after.user, None).await?;
+    end_all(unit, &act, &target.path, &after.user, None, EndCause::UserChanged).await?;
     let answer = answers::user(&after.user);
     request_record::insert(unit, key, event, &answer, *now).await?;
     Ok(receipt.with((event, answer)))

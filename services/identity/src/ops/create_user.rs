@@ -1,9 +1,10 @@
 //! Creating a user.
 
-use access::{SignedIn, within_reach};
+use access::SignedIn;
 use clock::Timestamp;
 use eventlog::request_record::{self, Key};
 use fault::{Fault, Outcome, Reason};
+use host::ClockGuard;
 use keyring::digest::token_hash;
 use store::{Recorded, StoreError, Unit};
 use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, Password, Role, UserId};
@@ -67,6 +68,7 @@ struct Creation {
     key: Option<Key>,
     origin: Origin,
     now: Timestamp,
+    clock_guard: ClockGuard,
 }
 
 impl Identity {
@@ -78,15 +80,11 @@ impl Identity {
     /// OVERLOADED; NOT_YET_IN_FORCE: the user exists, a retry waits again.
     pub async fn create_user(&self, command: CreateUser) -> Outcome<UserCreated> {
         let CreateUser { caller, new, key, origin } = command;
-        let organization = self.tenant.resolve_organization(new.organization_id).await?;
-        within_reach(&caller, &organization.path)?;
+        let organization = self.organization_in_reach(&caller, new.organization_id).await?;
         check(&caller, &new, &organization)?;
         // A company may be active below a suspended reseller; what the copy does not know, the next sign-in finds out.
         if organizations::branch(&self.store, &organization.path).await? == Branch::Inactive {
             return Err(Reason::OrganizationNotActive.into());
-        }
-        if new.enforce_mfa {
-            self.clock_guard.trusted()?;
         }
         let now = self.clock.now();
         let password_hash = match new.password.clone() {
@@ -96,7 +94,9 @@ impl Identity {
         let enforce_mfa = new.enforce_mfa;
         let invitation = if new.invite { Some(Invitation::generate(now)?) } else { None };
         let user = first_version(new, password_hash, now);
-        let creation = Creation { caller, user, invitation, enforce_mfa, organization, key, origin, now };
+        let clock_guard = self.clock_guard.clone();
+        let creation =
+            Creation { caller, user, invitation, enforce_mfa, organization, key, origin, now, clock_guard };
         let outcome =
             self.store.unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation))).await;
         let (event_id, answer) = request_record::answer(outcome)?;
@@ -183,6 +183,7 @@ pub(super) fn first_version(new: NewUser, password_hash: Option<StoredHash>, now
         version: 1,
         revision: 1,
         generation_floor: 0,
+        must_change_password: false,
         create_time: now,
         update_time: now,
     };
@@ -192,7 +193,15 @@ pub(super) fn first_version(new: NewUser, password_hash: Option<StoredHash>, now
 async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<(EventId, UserCreated)>> {
     let key = creation.key.as_ref();
     request_record::lookup(unit, key, creation.now).await?;
+    // Not asked of a repetition: its policy is set already.
+    if creation.enforce_mfa {
+        creation.clock_guard.trusted()?;
+    }
     organizations::project(unit, &creation.organization).await?;
+    // Deleted or moved since tenant was asked: a user of what it was would stay behind.
+    if !organizations::is_current(unit, &creation.organization).await? {
+        return Err(Fault::new(Reason::DependencyUnavailable).with_cause("the organisation has changed"));
+    }
     users::insert(unit, &creation.user).await.map_err(taken)?;
     let act = creation.origin.by_user(&creation.caller, creation.now);
     let facts = creation.user.user.facts(&creation.organization.path);

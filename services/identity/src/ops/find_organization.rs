@@ -1,14 +1,30 @@
-//! Finding an organisation in the copy, with everything above it; what the copy lacks is asked of tenant.
+//! Finding an organisation in the copy, with everything above it; what the copy lacks is asked of tenant. What an
+//! administrator's power is decided on is always asked of tenant.
 
+use access::{SignedIn, within_reach};
 use fault::{Fault, Outcome, Reason};
 use types::OrganizationId;
-use wire::OrganizationFacts;
+use wire::{OrganizationFacts, OrganizationState};
 
 use super::Identity;
 use crate::domain::organization::{Branch, Organization};
 use crate::store::organizations;
 
 impl Identity {
+    /// An organisation of the caller's branch, on tenant's word.
+    ///
+    /// # Errors
+    /// NOT_FOUND for one that is foreign or deleted as for none; DEPENDENCY_UNAVAILABLE.
+    pub(super) async fn organization_in_reach(
+        &self,
+        caller: &SignedIn,
+        id: OrganizationId,
+    ) -> Outcome<OrganizationFacts> {
+        let facts = self.tenant.resolve_organization(id).await?;
+        within_reach(caller, &facts.path)?;
+        if facts.state == OrganizationState::Deleted { Err(Reason::NotFound.into()) } else { Ok(facts) }
+    }
+
     /// An organisation as it was found, or as tenant says where the copy lacks it or one above it. For an organisation that
     /// users refer to: that tenant does not know it is a failure, not a finding.
     ///

@@ -1,6 +1,6 @@
 //! Reading one user.
 
-use access::{SignedIn, within_reach};
+use access::SignedIn;
 use fault::{Outcome, Reason};
 use types::UserId;
 use wire::UserState;
@@ -26,10 +26,8 @@ impl Identity {
                 // Asked for a user that does not exist, too: who probes learns nothing from time or a tenant that is down.
                 let organization =
                     found.as_ref().map_or(caller.organization_id(), |user| user.organization_id);
-                let organization = self.tenant.resolve_organization(organization).await?;
-                let user = found.ok_or(Reason::NotFound)?;
-                within_reach(caller, &organization.path)?;
-                Ok(user)
+                self.organization_in_reach(caller, organization).await?;
+                found.ok_or_else(|| Reason::NotFound.into())
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Listing the users of an organisation.
 
-use access::{SignedIn, within_reach};
+use access::SignedIn;
 use fault::{Outcome, Reason};
 use types::{OrganizationId, Role};
 
@@ -39,15 +39,14 @@ impl Identity {
     /// The users of the caller's own organisation or one below it.
     ///
     /// # Errors
-    /// NOT_FOUND, for foreign organisations as for none; ROLE_NOT_ALLOWED; INVALID_CURSOR; DEPENDENCY_UNAVAILABLE.
+    /// NOT_FOUND, for foreign and deleted organisations as for none; ROLE_NOT_ALLOWED; INVALID_CURSOR; DEPENDENCY_UNAVAILABLE.
     pub async fn list_users(&self, command: ListUsers) -> Outcome<UserPage> {
         let ListUsers { caller, organization_id, role, page_size, page_token } = command;
         if !authority::reads_others(caller.role) {
             return Err(Reason::RoleNotAllowed.into());
         }
         let organization_id = organization_id.unwrap_or(caller.organization_id());
-        let organization = self.tenant.resolve_organization(organization_id).await?;
-        within_reach(&caller, &organization.path)?;
+        self.organization_in_reach(&caller, organization_id).await?;
         let context = format!("{organization_id} {}", role.map_or("", Role::as_str));
         let after = self.place(&context, &page_token)?;
         let limit = i64::try_from(page_size).unwrap_or(i64::MAX).saturating_add(1);

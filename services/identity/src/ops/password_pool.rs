@@ -1,23 +1,27 @@
-//! Hashing passwords: Argon2id on a bounded pool.
+//! Hashing passwords: Argon2id on a bounded pool, fair to the places callers come from.
 //!
 //! Each hash takes 19 MiB and a core for some 20 ms, so that guessing is dear; therefore at most `permits` run at once,
-//! with memory that is used again, and at most `queue` wait. Every verification costs one hash, whoever it is for.
+//! with memory that is used again, and at most `queue` wait. Addresses take turns, and whoever asks for many places loses
+//! them first ([`Lanes`]). Every verification costs one hash, whoever it is for.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod argon2id;
+
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
+use std::time::Duration;
 
-use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use argon2::Block;
 use fault::{Fault, Outcome, Reason};
-use subtle::ConstantTimeEq;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::oneshot;
 use types::{Password, random_bytes};
 
+use crate::domain::lanes::{self, Lanes};
 use crate::domain::password::StoredHash;
 
-/// Memory in KiB, passes and lanes (OWASP's first choice for Argon2id).
-const PARAMETERS: (u32, u32, u32) = (19_456, 2, 1);
-const OUTPUT: usize = 32;
+/// When a caller for whom there is no place should ask again: the queue is worked off by then.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What a verification found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,14 +49,23 @@ impl Default for PoolSize {
     }
 }
 
+/// Where a caller comes from: lanes take turns.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Anybody at this address, or in this network where addresses are plenty ([`network`](crate::domain::delays::network)).
+    Address(IpAddr),
+    /// Anybody whose address this peer did not tell.
+    Peer(String),
+    /// Users that are signed in, and whoever holds a token of ours.
+    Trusted,
+}
+
 /// The pool. Clones share it.
 #[derive(Clone)]
 pub struct PasswordPool {
-    /// Who runs or waits.
-    places: Arc<Semaphore>,
-    /// Who runs.
-    permits: Arc<Semaphore>,
+    queue: Arc<Queue>,
     memory: Arc<Mutex<Vec<Vec<Block>>>>,
+    computed: Arc<AtomicU64>,
     /// Verified against where there is no hash, so that nobody is faster for not existing.
     dummy: StoredHash,
 }
@@ -64,57 +77,57 @@ impl PasswordPool {
     /// INTERNAL when the operating system gives no randomness.
     pub fn new(size: PoolSize) -> Outcome<Self> {
         let secret = random_bytes::<32>().map_err(internal)?;
-        let dummy = hash(secret.as_slice(), &mut Vec::new())?;
+        let dummy = argon2id::hash(secret.as_slice(), &mut Vec::new())?;
+        let lanes = Lanes::new(size.permits + size.queue);
         Ok(Self {
-            places: Arc::new(Semaphore::new(size.permits + size.queue)),
-            permits: Arc::new(Semaphore::new(size.permits)),
+            queue: Arc::new(Queue(Mutex::new(Queued { lanes, idle: size.permits }))),
             memory: Arc::default(),
+            computed: Arc::default(),
             dummy,
         })
     }
 
-    /// The hash of a new password.
+    /// Takes a place among those who hash or wait. At once, before anything is looked up.
+    ///
+    /// # Errors
+    /// OVERLOADED when too many have one, and none in this lane is entitled to another's.
+    pub fn enter(&self, lane: Lane) -> Outcome<Place> {
+        let mut queued = self.queue.lock();
+        let entered = queued.lanes.enter(lane);
+        // Dropping its waker tells whoever lost their place.
+        drop(queued);
+        let (place, displaced) = entered.map_err(|lanes::Full| overloaded())?;
+        drop(displaced);
+        let taken = TakenPlace { queue: Arc::clone(&self.queue), place };
+        Ok(Place { pool: self.clone(), taken })
+    }
+
+    /// The hash of a new password, for a caller who is known.
     ///
     /// # Errors
     /// OVERLOADED when too many wait; INTERNAL.
     pub async fn hash(&self, password: Password) -> Outcome<StoredHash> {
-        self.run(move |memory| hash(password.expose().as_bytes(), memory)).await
+        self.enter(Lane::Trusted)?.turn().await?.hash(password).await
     }
 
-    /// Whether a password is a hash's. Without a hash it costs the same and never matches.
+    /// Whether a password is a hash's, for a caller who is known.
     ///
     /// # Errors
-    /// OVERLOADED when too many wait; CORRUPT when the hash cannot be read.
+    /// As `Turn::verify`; OVERLOADED when too many wait.
     pub async fn verify(&self, stored: Option<StoredHash>, password: Password) -> Outcome<Verdict> {
-        let dummy = self.dummy.clone();
-        self.run(move |memory| match stored {
-            Some(stored) => verify(&stored, password.expose().as_bytes(), memory),
-            None => {
-                verify(&dummy, password.expose().as_bytes(), memory)?;
-                Ok(Verdict { matches: false, outdated: false })
-            }
-        })
-        .await
+        self.enter(Lane::Trusted)?.turn().await?.verify(stored, password).await
     }
 
-    /// Runs one hash in its turn. A caller that goes away while waiting frees its place; a hash that runs, runs to its end.
-    async fn run<T, F>(&self, work: F) -> Outcome<T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Vec<Block>) -> Outcome<T> + Send + 'static,
-    {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Reason::Overloaded)?;
-        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(internal)?;
-        let pool = Arc::clone(&self.memory);
-        tokio::task::spawn_blocking(move || {
-            let _held: (OwnedSemaphorePermit, OwnedSemaphorePermit) = (place, permit);
-            let mut memory = pool.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
-            let outcome = work(&mut memory);
-            pool.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
-            outcome
-        })
-        .await
-        .map_err(internal)?
+    /// How many hashes were computed so far.
+    #[must_use]
+    pub fn computed(&self) -> u64 {
+        self.computed.load(Ordering::Relaxed)
+    }
+
+    /// How many hash, wait, or are about to.
+    #[must_use]
+    pub fn taken(&self) -> usize {
+        self.queue.lock().lanes.taken()
     }
 }
 
@@ -124,67 +137,170 @@ impl std::fmt::Debug for PasswordPool {
     }
 }
 
-fn parameters() -> Outcome<Params> {
-    let (memory, passes, lanes) = PARAMETERS;
-    Params::new(memory, passes, lanes, Some(OUTPUT)).map_err(internal)
+/// A place in the queue. A caller that goes away frees it.
+#[derive(Debug)]
+#[must_use = "a place is there to wait for a turn"]
+pub struct Place {
+    pool: PasswordPool,
+    taken: TakenPlace,
 }
 
-fn hash(password: &[u8], memory: &mut Vec<Block>) -> Outcome<StoredHash> {
-    let parameters = parameters()?;
-    let salt = random_bytes::<16>().map_err(internal)?;
-    let output = compute(&parameters, Version::V0x13, password, salt.as_slice(), memory)?;
-    let phc = PasswordHash {
-        algorithm: ARGON2ID_IDENT,
-        version: Some(Version::V0x13.into()),
-        params: ParamsString::try_from(&parameters).map_err(internal)?,
-        salt: Some(Salt::new(salt.as_slice()).map_err(internal)?),
-        hash: Some(Output::new(&output).map_err(internal)?),
-    };
-    Ok(StoredHash::new(phc.to_string()))
-}
-
-fn verify(stored: &StoredHash, password: &[u8], memory: &mut Vec<Block>) -> Outcome<Verdict> {
-    let phc = PasswordHash::new(stored.expose()).map_err(corrupt)?;
-    let (Some(salt), Some(expected)) = (phc.salt, phc.hash) else {
-        return Err(corrupt("a password hash lacks its salt or its output"));
-    };
-    if phc.algorithm != ARGON2ID_IDENT {
-        return Err(corrupt("a password hash is of another algorithm"));
+impl Place {
+    /// Waits for the turn of this place.
+    ///
+    /// # Errors
+    /// OVERLOADED when the place went to a shorter lane.
+    pub async fn turn(self) -> Outcome<Turn> {
+        let Self { pool, taken } = self;
+        let (waker, woken) = oneshot::channel();
+        let waits = pool.queue.lock().lanes.wait(taken.place, waker).is_ok();
+        if !waits {
+            return Err(overloaded());
+        }
+        pool.queue.work();
+        let permit = woken.await.map_err(|_| overloaded())?;
+        Ok(Turn { pool, _taken: taken, _permit: permit })
     }
-    let version = phc.version.map_or(Ok(Version::V0x13), Version::try_from).map_err(corrupt)?;
-    let parameters = Params::try_from(&phc).map_err(corrupt)?;
-    let output = compute(&parameters, version, password, salt.as_ref(), memory)?;
-    let present = (parameters.m_cost(), parameters.t_cost(), parameters.p_cost());
-    Ok(Verdict {
-        matches: output.as_slice().ct_eq(expected.as_bytes()).into(),
-        outdated: present.0 < PARAMETERS.0 || present.1 < PARAMETERS.1,
-    })
 }
 
-fn compute(
-    parameters: &Params,
-    version: Version,
-    password: &[u8],
-    salt: &[u8],
-    memory: &mut Vec<Block>,
-) -> Outcome<Vec<u8>> {
-    let blocks = parameters.block_count();
-    if memory.len() < blocks {
-        memory.resize(blocks, Block::default());
+/// One hash may be computed now. A hash that runs, runs to its end, and holds its turn until then.
+#[derive(Debug)]
+#[must_use = "others wait for this turn to be used"]
+pub struct Turn {
+    pool: PasswordPool,
+    _taken: TakenPlace,
+    _permit: Permit,
+}
+
+impl Turn {
+    /// The hash of a new password.
+    ///
+    /// # Errors
+    /// INTERNAL.
+    pub async fn hash(self, password: Password) -> Outcome<StoredHash> {
+        self.run(move |memory| argon2id::hash(password.expose().as_bytes(), memory)).await
     }
-    let mut output = vec![0; parameters.output_len().unwrap_or(OUTPUT)];
-    Argon2::new(Algorithm::Argon2id, version, parameters.clone())
-        .hash_password_into_with_memory(password, salt, &mut output, memory.as_mut_slice())
-        .map_err(internal)?;
-    Ok(output)
+
+    /// Whether a password is a hash's. Without a hash it costs the same and never matches.
+    ///
+    /// # Errors
+    /// CORRUPT when the hash cannot be read.
+    pub async fn verify(self, stored: Option<StoredHash>, password: Password) -> Outcome<Verdict> {
+        let dummy = self.pool.dummy.clone();
+        self.run(move |memory| match stored {
+            Some(stored) => argon2id::verify(&stored, password.expose().as_bytes(), memory),
+            None => {
+                argon2id::verify(&dummy, password.expose().as_bytes(), memory)?;
+                Ok(Verdict { matches: false, outdated: false })
+            }
+        })
+        .await
+    }
+
+    async fn run<T, F>(self, work: F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Vec<Block>) -> Outcome<T> + Send + 'static,
+    {
+        tokio::task::spawn_blocking(move || {
+            // All of it, with the permit: a closure takes no more of `self` than it names.
+            let turn = self;
+            let shared = &turn.pool.memory;
+            let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let outcome = work(&mut memory);
+            shared.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
+            turn.pool.computed.fetch_add(1, Ordering::Relaxed);
+            outcome
+        })
+        .await
+        .map_err(internal)?
+    }
+}
+
+/// Who waits, and how many may begin.
+struct Queue(Mutex<Queued>);
+
+struct Queued {
+    lanes: Lanes<Lane, oneshot::Sender<Permit>>,
+    idle: usize,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Queued> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives turns while there are permits.
+    fn work(self: &Arc<Self>) {
+        loop {
+            let mut queued = self.lock();
+            if queued.idle == 0 {
+                return;
+            }
+            let Some((_, waker)) = queued.lanes.next_turn() else { return };
+            queued.idle -= 1;
+            // Not under the lock: a permit that nobody takes takes it, to come back.
+            drop(queued);
+            if let Err(untaken) = waker.send(Permit { queue: Some(Arc::clone(self)) }) {
+                untaken.come_back();
+            }
+        }
+    }
+}
+
+/// One of the pool's permits.
+struct Permit {
+    /// None once it has come back.
+    queue: Option<Arc<Queue>>,
+}
+
+impl Permit {
+    /// To whoever is giving turns anyway.
+    fn come_back(mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.lock().idle += 1;
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(queue) = self.queue.take() {
+            queue.lock().idle += 1;
+            queue.work();
+        }
+    }
+}
+
+struct TakenPlace {
+    queue: Arc<Queue>,
+    place: lanes::Place,
+}
+
+impl Drop for TakenPlace {
+    fn drop(&mut self) {
+        self.queue.lock().lanes.leave(self.place);
+    }
+}
+
+impl std::fmt::Debug for Permit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Permit").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for TakenPlace {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("TakenPlace").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+fn overloaded() -> Fault {
+    Fault::new(Reason::Overloaded).with_retry_after(AGAIN)
 }
 
 fn internal(error: impl std::error::Error + Send + Sync + 'static) -> Fault {
     Fault::new(Reason::Internal).with_cause(error)
-}
-
-fn corrupt(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Fault {
-    Fault::new(Reason::Corrupt).with_cause(error)
 }
 
 #[cfg(test)]

@@ -2,15 +2,18 @@
 
 use access::SignedIn;
 use clock::Timestamp;
+use eventlog::Act;
 use fault::{Outcome, Reason};
-use store::{Recorded, Unit};
-use types::{AuthSource, Password, UserId};
+use store::{Receipt, Recorded, Unit};
+use types::{AuthSource, EventId, Password, UserId};
+use wire::UserFacts;
 
 use super::administer::{Target, lock_target};
 use super::create_user::check_password;
 use super::end_all::end_all;
 use super::{Identity, Origin};
 use crate::domain::password::StoredHash;
+use crate::domain::session::EndCause;
 use crate::domain::user::UserRecord;
 use crate::store::{events, invitations, user_changes};
 
@@ -36,11 +39,12 @@ struct Setting {
 }
 
 impl Identity {
-    /// Sets a local user's password; their sessions and sign-ins under way end.
+    /// Sets a local user's password; their sessions and sign-ins under way end. In force in every service when this answers:
+    /// mfa lets nobody in whose present version it does not know.
     ///
     /// # Errors
     /// NOT_FOUND, SELF_ADMINISTRATION, ROLE_NOT_ALLOWED, TARGET_OUTRANKS_ACTOR, USER_NOT_LOCAL, PASSWORD_NOT_ACCEPTABLE,
-    /// OVERLOADED, DEPENDENCY_UNAVAILABLE.
+    /// OVERLOADED, DEPENDENCY_UNAVAILABLE; NOT_YET_IN_FORCE: the password is set, a retry sets it again and waits again.
     pub async fn set_password(&self, command: SetPassword) -> Outcome<()> {
         let SetPassword { caller, user_id, password, origin } = command;
         let target = self.find_target(&caller, user_id).await?.present()?;
@@ -48,11 +52,13 @@ impl Identity {
         check_password(&password, &target.record.user.login)?;
         let hash = self.passwords.hash(password).await?;
         let setting = Setting { caller, target, hash, origin, now: self.clock.now() };
-        self.store.unit("set_password", setting, |unit, setting| Box::pin(run(unit, setting))).await
+        let set =
+            self.store.unit("set_password", setting, |unit, setting| Box::pin(run(unit, setting))).await;
+        self.dependents.await_in_force(set?).await
     }
 }
 
-async fn run(unit: &mut Unit<'_>, setting: &Setting) -> Outcome<Recorded<()>> {
+async fn run(unit: &mut Unit<'_>, setting: &Setting) -> Outcome<Recorded<EventId>> {
     let Setting { caller, target, hash, origin, now } = setting;
     let before = lock_target(unit, caller, target).await?;
     must_be_local(&before)?;
@@ -60,9 +66,24 @@ async fn run(unit: &mut Unit<'_>, setting: &Setting) -> Outcome<Recorded<()>> {
     user_changes::update(unit, &after).await?;
     invitations::remove(unit, after.user.organization_id, after.user.id).await?;
     let act = origin.by_user(caller, *now);
-    let receipt = unit.record(events::user_password_changed(&act, &after.user.facts(&target.path), true));
-    end_all(unit, &act, &target.path, &after.user, None).await?;
-    Ok(receipt.with(()))
+    let (receipt, event) = password_changed(unit, &act, &after.user.facts(&target.path), true);
+    end_all(unit, &act, &target.path, &after.user, None, EndCause::UserChanged).await?;
+    Ok(receipt.with(event))
+}
+
+/// Records that a password is another now, and that its user should be told.
+pub(super) fn password_changed(
+    unit: &mut Unit<'_>,
+    act: &Act,
+    facts: &UserFacts,
+    by_administrator: bool,
+) -> (Receipt, EventId) {
+    let changed = events::user_password_changed(act, facts, by_administrator);
+    let notice = events::password_notification_due(act, facts, changed.event_id());
+    let event = changed.event_id();
+    let receipt = unit.record(changed);
+    let _ = unit.record(notice);
+    (receipt, event)
 }
 
 /// # Errors

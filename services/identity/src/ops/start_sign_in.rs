@@ -1,24 +1,34 @@
 //! The password step.
 //!
 //! Whoever does not know the password learns one thing only, at one cost: refused. One look-up, one Argon2id, one event,
-//! whether the login exists or not.
+//! whether the login exists or not. Who has failed too often is refused before anything is looked at.
+
+use std::time::Duration;
 
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
 use types::{AuthSource, Login, Password, SignInId, Token};
 
 use super::begin_sign_in::Beginning;
-use super::open_session::{Opening, Source};
+use super::open_session::{Opened, Opening, Source};
+use super::password_pool::Turn;
+use super::sign_in_delays::Attempt;
 use super::{Identity, OpenedSession, Origin};
+use crate::domain::delays::Admitted;
 use crate::domain::evaluation::{Evaluation, Passage};
 use crate::domain::gate;
+use crate::domain::opened::FinishedSignIn;
 use crate::domain::password::StoredHash;
-use crate::domain::sign_in::{NextStep, Step};
+use crate::domain::sign_in::{NextStep, Refusal, Step};
 use crate::domain::user::User;
+use crate::store::answers::read_sign_in;
 use crate::store::users::{self, Found};
 
 /// How often policy may change under a sign-in before it is given up.
 pub(super) const EVALUATIONS: usize = 2;
+/// How long mfa may take to say what is next, and how much of the call's time: the rest is for saying that it did not.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SHARE: f64 = 0.75;
 
 /// The command.
 #[derive(Debug)]
@@ -65,29 +75,65 @@ impl Identity {
     /// Checks login and password and says what is next.
     ///
     /// # Errors
-    /// SIGN_IN_REFUSED, whatever was wrong (recorded); OVERLOADED; DEPENDENCY_UNAVAILABLE, never a session.
+    /// SIGN_IN_REFUSED, whatever was wrong (recorded); SIGN_IN_DELAYED, OVERLOADED (counted): nothing was looked at;
+    /// DEPENDENCY_UNAVAILABLE, never a session (recorded where the password was right).
     pub async fn start_sign_in(&self, command: StartSignIn) -> Outcome<StartedSignIn> {
         let StartSignIn { login, password, origin } = command;
+        let attempt = Attempt::at_sign_in(login.as_ref(), &origin);
+        let place = self.queue(&attempt, origin.lane())?;
         let found = users::find_by_login(&self.store, login.as_ref()).await?;
-        let known = self.check_password(found, password, &origin).await?;
+        let turn = self.take_turn(place, &attempt).await?;
+        // From here on the attempt has its effect and its event, whatever becomes of the call.
+        let identity = self.clone();
+        let rest = async move {
+            let known = identity.check_password(found, turn, password, &origin).await?;
+            identity.what_is_next(&known, &origin).await
+        };
+        rpc::spawn_in_call(rest).await.map_err(|cut_off| Fault::new(Reason::Internal).with_cause(cut_off))?
+    }
+
+    async fn what_is_next(&self, known: &Known, origin: &Origin) -> Outcome<StartedSignIn> {
         for _ in 0..EVALUATIONS {
-            let evaluation = self.mfa.evaluate_sign_in(&known.facts).await.map_err(never_a_verdict)?;
-            match self.proceed(&known, &evaluation, &origin).await {
+            let patience = PATIENCE.min(rpc::remaining_time().mul_f64(SHARE));
+            let evaluation = tokio::time::timeout(patience, self.mfa.evaluate_sign_in(&known.facts)).await;
+            let evaluation = match evaluation {
+                Ok(Ok(evaluation)) => evaluation,
+                Ok(Err(fault)) => return Err(self.undecided(known, origin, never_a_verdict(fault)).await),
+                Err(elapsed) => {
+                    let fault = Fault::new(Reason::DependencyUnavailable).with_cause(elapsed);
+                    return Err(self.undecided(known, origin, fault).await);
+                }
+            };
+            match self.proceed(known, &evaluation, origin).await {
                 Err(fault) if fault.reason() == Reason::GenerationOutdated => {}
                 other => return other,
             }
         }
-        Err(Fault::new(Reason::DependencyUnavailable)
-            .with_cause("policy changes faster than it can be followed"))
+        let fault = Fault::new(Reason::DependencyUnavailable)
+            .with_cause("policy changes faster than it can be followed");
+        Err(self.undecided(known, origin, fault).await)
     }
 
-    async fn check_password(&self, found: Found, password: Password, origin: &Origin) -> Outcome<Known> {
+    /// Records that a right password led nowhere; the fault to answer.
+    async fn undecided(&self, known: &Known, origin: &Origin, fault: Fault) -> Fault {
+        let (place, user) = (Some(known.facts.path.clone()), Some(known.user.id));
+        let refused = self.refuse_at_once(origin, place, user, Step::Password, Refusal::Undecided).await;
+        unless_recorded(refused, fault)
+    }
+
+    async fn check_password(
+        &self,
+        found: Found,
+        turn: (Turn, Admitted),
+        password: Password,
+        origin: &Origin,
+    ) -> Outcome<Known> {
         let Found { user, organization, place } = found;
         let hash = user
             .as_ref()
             .filter(|found| found.user.auth_source == AuthSource::Local)
             .and_then(|found| found.password_hash.clone());
-        let verdict = self.passwords.verify(hash.clone(), password.clone()).await?;
+        let (verdict, admitted) = self.compare(turn, hash.clone(), password.clone()).await?;
         let user_id = user.as_ref().map(|found| found.user.id);
         let user = match gate::password_step(user.as_ref().map(|found| &found.user), verdict.matches) {
             Ok(user) => user.clone(),
@@ -96,13 +142,22 @@ impl Identity {
             }
         };
         // From here on the caller knows the password.
-        let organization = self.complete_organization(organization, user.organization_id).await?;
+        let organization = match self.complete_organization(organization, user.organization_id).await {
+            Ok(organization) => organization,
+            Err(fault) => {
+                let refusal = Refusal::Undecided;
+                let refused = self.refuse_at_once(origin, place, user_id, Step::Password, refusal).await;
+                return Err(unless_recorded(refused, fault));
+            }
+        };
         if let Err(refusal) = gate::standing(&user, organization.branch, AuthSource::Local) {
             let place = Some(organization.path);
             return Err(self.refuse_at_once(origin, place, user_id, Step::Password, refusal).await);
         }
+        self.accept_password(admitted);
         let upgrade = match hash.filter(|_| verdict.outdated) {
-            Some(old) => Some((old, self.passwords.hash(password).await?)),
+            // What cannot be hashed now is hashed at the next sign-in.
+            Some(old) => self.passwords.hash(password).await.ok().map(|new| (old, new)),
             None => None,
         };
         Ok(Known { facts: user.facts(&organization.path), user, upgrade })
@@ -128,9 +183,19 @@ impl Identity {
                         upgrade: known.upgrade.clone(),
                     },
                     passage,
+                    recovery_codes_left: 0,
+                    key: None,
                 };
-                let session = self.open_session(opening).await?;
-                Ok(StartedSignIn::Complete { session, mfa_required_from })
+                let Opened { answer, sign_in: (token, expire_time) } = self.open_session(opening).await?;
+                Ok(match read_sign_in(&answer)? {
+                    FinishedSignIn::Complete(session) => {
+                        StartedSignIn::Complete { session, mfa_required_from }
+                    }
+                    FinishedSignIn::ChangePassword => {
+                        let step = NextStep::ChangePassword;
+                        StartedSignIn::Next { token, expire_time, step, mfa_required_from }
+                    }
+                })
             }
             (_, Some(step)) => {
                 let beginning = Beginning {
@@ -147,6 +212,11 @@ impl Identity {
             (None, None) => Err(Reason::Internal.into()),
         }
     }
+}
+
+/// What is answered when nothing could be decided: `fault`, or what kept that from being recorded.
+fn unless_recorded(refused: Fault, fault: Fault) -> Fault {
+    if refused.reason() == Reason::SignInRefused { fault } else { refused }
 }
 
 /// Whatever keeps mfa from answering, nobody is let in and nothing is told.

@@ -2,17 +2,22 @@
 
 use access::SignedIn;
 use clock::Timestamp;
+use eventlog::request_record::{self, sealed};
 use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
-use types::{AttemptId, AuthSource, OneTimeCode};
+use types::{AuthSource, OneTimeCode};
 
+use super::answered_before::leave_if_answered;
 use super::lock_user::{Locked, lock_user};
-use super::{AccessToken, Identity, Origin, signed_in};
+use super::{Identity, Origin, signed_in};
 use crate::domain::evaluation::{Basis, VerifiedCode};
 use crate::domain::floors::Outdated;
+use crate::domain::opened::AccessToken;
+use crate::domain::refusal_counts::Cause;
 use crate::peers::mfa::{CodeAttempt, Purpose};
+use crate::store::answers::SteppedUp;
 use crate::store::sessions::Standing;
-use crate::store::{events, sessions};
+use crate::store::{events, kept_answers, sessions};
 
 /// The command.
 #[derive(Debug)]
@@ -21,6 +26,8 @@ pub struct StepUp {
     pub bearer: SignedIn,
     /// The code as typed.
     pub code: OneTimeCode,
+    /// Under which it is kept that it was done.
+    pub key: Option<sealed::Key>,
     /// Where it comes from.
     pub origin: Origin,
 }
@@ -31,16 +38,23 @@ struct Proved {
     user_version: i64,
     basis: Basis,
     code: VerifiedCode,
+    key: Option<sealed::Key>,
     now: Timestamp,
 }
 
 impl Identity {
-    /// Checks a code for the bearer's session; an access token that says so.
+    /// Checks a code for the bearer's session; an access token that says so. The same request again is not done again: an
+    /// access token of the session as it is then is its answer.
     ///
     /// # Errors
-    /// CODE_REFUSED, FACTOR_MISSING; TOKEN_INVALID when the session is over; DEPENDENCY_UNAVAILABLE.
+    /// CODE_REFUSED, FACTOR_MISSING; TOKEN_INVALID when the session is over; REQUEST_ID_REUSED; DEPENDENCY_UNAVAILABLE.
     pub async fn step_up(&self, command: StepUp) -> Outcome<AccessToken> {
-        let StepUp { bearer, code, origin } = command;
+        let StepUp { bearer, code, key, origin } = command;
+        let peer = origin.call.peer.clone();
+        let now = self.clock.now();
+        if kept_answers::find::<SteppedUp>(&self.store, key.as_ref(), now).await?.is_some() {
+            return self.token_again(&bearer, &peer).await;
+        }
         let standing = self.standing_of(&bearer).await?;
         if standing.user.auth_source == AuthSource::External {
             // Their second factor is their identity provider's: a new assertion renews it.
@@ -54,25 +68,47 @@ impl Identity {
         }
         let attempt = CodeAttempt {
             user: facts,
+            attempt_id: self.attempt_id(bearer.session_id.uuid(), origin.request_id, code.expose()),
             code,
-            attempt_id: AttemptId::generate(),
             basis: evaluation.basis(),
             purpose: Purpose::Session(bearer.session_id),
             client: origin.client.clone(),
         };
-        let code = self.mfa.verify_code(&attempt).await.map_err(pass_on)?;
-        let peer = origin.call.peer.clone();
+        let code = self.mfa.verify_code(&attempt).await.map_err(|fault| self.code_refused(fault))?;
         let proved = Proved {
-            bearer,
+            bearer: bearer.clone(),
             origin,
             user_version: standing.user.version,
             basis: attempt.basis,
             code,
+            key,
             now: self.clock.now(),
         };
-        let standing =
-            self.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved))).await?;
-        self.tokens.issue(&standing, &peer, &self.lifetimes).await
+        match self.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved))).await {
+            Ok(standing) => self.tokens.issue(&standing, &peer, &self.lifetimes).await,
+            // A call of the same request was faster, or the fault is one.
+            Err(fault) => {
+                request_record::answer::<SteppedUp>(Err(fault))?;
+                self.token_again(&bearer, &peer).await
+            }
+        }
+    }
+
+    /// What the bearer may learn. An attempt against a lock that is on mfa's log leaves no event here either.
+    fn code_refused(&self, fault: Fault) -> Fault {
+        if rpc::is_only_counted(&fault) {
+            self.refusals.count(Cause::Locked, self.clock.now());
+            rpc::refusal_is_recorded();
+        }
+        pass_on(fault)
+    }
+
+    /// An access token of a session that was stepped up before.
+    async fn token_again(&self, bearer: &SignedIn, peer: &str) -> Outcome<AccessToken> {
+        if !self.may_give(bearer.organization_id(), bearer.session_id).await? {
+            return Err(Reason::TokenInvalid.into());
+        }
+        self.tokens.issue(&self.standing_of(bearer).await?, peer, &self.lifetimes).await
     }
 
     /// The bearer's session, user and organisation as they are now.
@@ -86,6 +122,7 @@ impl Identity {
 }
 
 async fn record(unit: &mut Unit<'_>, proved: &Proved) -> Outcome<Recorded<Standing>> {
+    leave_if_answered(unit, proved.key.as_ref(), proved.now).await?;
     let SignedIn { path, user_id, session_id, .. } = &proved.bearer;
     let over = || Fault::new(Reason::TokenInvalid);
     let Locked { record, organization, floors } = lock_user(unit, path, *user_id).await?.ok_or_else(over)?;
@@ -102,7 +139,11 @@ async fn record(unit: &mut Unit<'_>, proved: &Proved) -> Outcome<Recorded<Standi
     let session = session.stepped_up(proved.basis.clone(), proved.code);
     sessions::update(unit, &session).await?;
     let act = proved.origin.by_user(&signed_in(&user, path, &session), proved.now);
-    let receipt = unit.record(events::session_stepped_up(&act, path, &session));
+    let draft = events::session_stepped_up(&act, path, &session);
+    let (event, generation) = (draft.event_id(), session.basis.generation);
+    let receipt = unit.record(draft);
+    let answer = SteppedUp::default();
+    sealed::insert(unit, proved.key.as_ref(), event, generation, &answer, proved.now).await?;
     Ok(receipt.with(Standing { session, user, organization }))
 }
 

@@ -15,6 +15,7 @@ use super::end_all::end_all;
 use super::{Identity, Origin};
 use crate::domain::authority;
 use crate::domain::password::StoredHash;
+use crate::domain::session::EndCause;
 use crate::domain::user_change::{Changed, Changes, NewSource, Unfit};
 use crate::store::answers::{self, UserChanged};
 use crate::store::{events, invitations, user_changes, users};
@@ -133,7 +134,7 @@ async fn run(unit: &mut Unit<'_>, update: &Update) -> Outcome<Recorded<(EventId,
     }
     let receipt = unit.record(draft);
     if ends_sessions {
-        end_all(unit, &act, &target.path, &after.user, None).await?;
+        end_all(unit, &act, &target.path, &after.user, None, EndCause::UserChanged).await?;
     }
     let answer = answers::user(&after.user);
     request_record::insert(unit, key.as_ref(), event, &answer, *now).await?;

@@ -31,6 +31,7 @@ impl Follow for FollowMfa {
             "mfa.enforcement.enforced",
             "mfa.enforcement.disabled",
             "mfa.enforcement.reenabled",
+            "mfa.password.suspected",
         ]
     }
 
@@ -40,6 +41,10 @@ impl Follow for FollowMfa {
     }
 
     async fn apply(&self, unit: &mut Unit<'_>, event: &Event, now: Timestamp) -> Outcome<()> {
+        if let Some(Payload::PasswordSuspected(_)) = &event.payload {
+            let (path, user) = user_of(event)?;
+            return ops::apply_password_suspected(unit, &path, user, now).await;
+        }
         for change in changes(event)? {
             ops::apply_floor_change(unit, &change, now).await?;
         }
@@ -49,7 +54,7 @@ impl Follow for FollowMfa {
 
 /// What an event means for floors: of the user first, as everybody locks users before floors.
 fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
-    let of_user = |generation, session: &str, sign_in: &str| -> Outcome<FloorChange> {
+    let of_user = |generation, session: &str, sign_in: &str, proved| -> Outcome<FloorChange> {
         let (path, user) = user_of(event)?;
         Ok(FloorChange::Generation {
             path,
@@ -57,28 +62,33 @@ fn changes(event: &Event) -> Outcome<Vec<FloorChange>> {
             generation,
             session: wire::optional_id("session_id", session).map_err(unreadable)?,
             sign_in: wire::optional_id("sign_in_id", sign_in).map_err(unreadable)?,
+            proved,
         })
     };
     match &event.payload {
         Some(Payload::FactorEnrolled(enrolled)) => {
-            Ok(vec![of_user(enrolled.generation, &enrolled.session_id, &enrolled.sign_in_id)?])
+            let proved = enrolled.verify_time.as_ref().map(|at| wire::timestamp("verify_time", at));
+            let proved = proved.transpose().map_err(unreadable)?;
+            Ok(vec![of_user(enrolled.generation, &enrolled.session_id, &enrolled.sign_in_id, proved)?])
         }
         Some(Payload::FactorRemoved(removed)) => {
-            Ok(vec![of_user(removed.generation, &removed.session_id, "")?])
+            Ok(vec![of_user(removed.generation, &removed.session_id, "", None)?])
         }
         Some(Payload::FactorReset(reset)) => {
-            let generation = of_user(reset.generation, "", "")?;
+            let generation = of_user(reset.generation, "", "", None)?;
             let (_, user) = user_of(event)?;
             let policy = FloorChange::Policy { target: user.to_string(), version: reset.policy_version };
             Ok(vec![generation, policy])
         }
         // Of an organisation that is gone nobody has anything open; of a user, nothing of before may come back with them.
         Some(Payload::ConfigurationDestroyed(_)) if !is_about_user(event) => Ok(Vec::new()),
-        Some(Payload::ConfigurationDestroyed(destroyed)) => Ok(vec![of_user(destroyed.generation, "", "")?]),
+        Some(Payload::ConfigurationDestroyed(destroyed)) => {
+            Ok(vec![of_user(destroyed.generation, "", "", None)?])
+        }
         Some(Payload::EnforcementChanged(changed)) => {
             let policy = FloorChange::Policy { target: changed.target.clone(), version: changed.version };
             if concerns_user(event, changed) {
-                Ok(vec![of_user(changed.generation, "", "")?, policy])
+                Ok(vec![of_user(changed.generation, "", "", None)?, policy])
             } else {
                 Ok(vec![policy])
             }
@@ -125,25 +135,34 @@ mod tests {
     fn events_of_a_factor_raise_the_users_generation() {
         let (user, path) = (UserId::generate(), OrganizationPath::root(OrganizationId::generate()));
         let (in_session, in_sign_in) = (SessionId::generate(), SignInId::generate());
-        let floor = |session, sign_in| FloorChange::Generation {
+        let floor = |session, sign_in, proved| FloorChange::Generation {
             path: path.clone(),
             user,
             generation: 7,
             session,
             sign_in,
+            proved,
         };
+        let at = time::macros::datetime!(2026-11-24 12:00 UTC);
         let of_sign_in =
             FactorEnrolled { generation: 7, sign_in_id: in_sign_in.to_string(), ..FactorEnrolled::default() };
+        let in_a_session = FactorEnrolled {
+            generation: 7,
+            session_id: in_session.to_string(),
+            verify_time: Some(wire::timestamp_to_wire(at)),
+            ..FactorEnrolled::default()
+        };
         let of_session =
             FactorRemoved { generation: 7, session_id: in_session.to_string(), ..FactorRemoved::default() };
         let reset = FactorReset { generation: 7, policy_version: 3, ..FactorReset::default() };
         let policy = FloorChange::Policy { target: user.to_string(), version: 3 };
         let destroyed = ConfigurationDestroyed { generation: 7, ..ConfigurationDestroyed::default() };
         for (payload, expected) in [
-            (Payload::FactorEnrolled(of_sign_in), vec![floor(None, Some(in_sign_in))]),
-            (Payload::FactorRemoved(of_session), vec![floor(Some(in_session), None)]),
-            (Payload::FactorReset(reset), vec![floor(None, None), policy]),
-            (Payload::ConfigurationDestroyed(destroyed), vec![floor(None, None)]),
+            (Payload::FactorEnrolled(of_sign_in), vec![floor(None, Some(in_sign_in), None)]),
+            (Payload::FactorEnrolled(in_a_session), vec![floor(Some(in_session), None, Some(at))]),
+            (Payload::FactorRemoved(of_session), vec![floor(Some(in_session), None, None)]),
+            (Payload::FactorReset(reset), vec![floor(None, None, None), policy]),
+            (Payload::ConfigurationDestroyed(destroyed), vec![floor(None, None, None)]),
         ] {
             assert_eq!(changes(&event(user, &path, payload)).unwrap(), expected);
         }
@@ -160,8 +179,14 @@ mod tests {
         };
         let policy = |target: &str| FloorChange::Policy { target: target.to_owned(), version: 4 };
         let of_user = event(user, &path, Payload::EnforcementChanged(changed(user.to_string(), 2)));
-        let generation =
-            FloorChange::Generation { path: path.clone(), user, generation: 2, session: None, sign_in: None };
+        let generation = FloorChange::Generation {
+            path: path.clone(),
+            user,
+            generation: 2,
+            session: None,
+            sign_in: None,
+            proved: None,
+        };
         assert_eq!(changes(&of_user).unwrap(), [generation, policy(&user.to_string())]);
         let mut of_company =
             event(user, &path, Payload::EnforcementChanged(changed("company".to_owned(), 0)));

@@ -8,14 +8,17 @@ use proto::mfa::verification_service_client::VerificationServiceClient;
 use proto::mfa::{
     AcknowledgeSignInEnrollmentRequest, BeginSignInEnrollmentRequest, ConfirmSignInEnrollmentRequest,
     Demand as WireDemand, EvaluateSignInRequest, IssueBootstrapTicketRequest, VerifyCodeRequest,
+    VerifyRecoveryCodeRequest,
 };
 use rpc::{PeerChannel, fault_from_status};
-use types::{AttemptId, OneTimeCode, SessionId, SignInId};
+use types::{AttemptId, OneTimeCode, RecoveryCode, SessionId, SignInId};
 use wire::{Client, PolicyVersion, UserFacts};
 
 use super::tenant::unreadable;
 use crate::domain::Timestamp;
-use crate::domain::evaluation::{Basis, Demand, EnrolledFactor, Evaluation, VerifiedCode};
+use crate::domain::evaluation::{
+    Basis, Demand, EnrolledFactor, Evaluation, VerifiedCode, VerifiedRecoveryCode,
+};
 
 /// mfa, as identity sees it.
 ///
@@ -35,6 +38,12 @@ pub trait Mfa: Send + Sync {
     /// CODE_REFUSED, GENERATION_OUTDATED, FACTOR_MISSING; DEPENDENCY_UNAVAILABLE.
     async fn verify_code(&self, attempt: &CodeAttempt) -> Outcome<VerifiedCode>;
 
+    /// Checks a recovery code and spends it. It counts whatever becomes of the call, apart from codes.
+    ///
+    /// # Errors
+    /// CODE_REFUSED, GENERATION_OUTDATED, FACTOR_MISSING; DEPENDENCY_UNAVAILABLE.
+    async fn verify_recovery_code(&self, attempt: &RecoveryAttempt) -> Outcome<VerifiedRecoveryCode>;
+
     /// Begins an enrolment that belongs to one sign-in.
     ///
     /// # Errors
@@ -48,8 +57,7 @@ pub trait Mfa: Send + Sync {
     async fn confirm_enrollment(
         &self,
         enrolment: &Enrolment,
-        code: &OneTimeCode,
-        attempt_id: AttemptId,
+        confirmation: &Confirmation,
     ) -> Outcome<Vec<String>>;
 
     /// Activates a confirmed enrolment.
@@ -89,6 +97,33 @@ pub struct CodeAttempt {
     pub purpose: Purpose,
     /// Where the person's call comes from.
     pub client: Client,
+}
+
+/// One attempt at a recovery code, to finish a sign-in.
+#[derive(Debug, Clone)]
+pub struct RecoveryAttempt {
+    /// Whose.
+    pub user: UserFacts,
+    /// The recovery code.
+    pub recovery_code: RecoveryCode,
+    /// The attempt; its success replays only into the same sign-in.
+    pub attempt_id: AttemptId,
+    /// What it is based on.
+    pub basis: Basis,
+    /// The sign-in.
+    pub sign_in_id: SignInId,
+    /// Where the person's call comes from.
+    pub client: Client,
+}
+
+/// The code that confirms an enrolment. Does not print.
+pub struct Confirmation {
+    /// The code.
+    pub code: OneTimeCode,
+    /// The attempt; its answer replays only into the same sign-in, for who brings the same key.
+    pub attempt_id: AttemptId,
+    /// What mfa seals the recovery codes under for a retry; empty: they are not kept.
+    pub replay_key: Vec<u8>,
 }
 
 /// The enrolment of one sign-in.
@@ -131,6 +166,12 @@ pub struct EnrollmentTicket {
 impl fmt::Debug for PendingSecret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("PendingSecret(hidden)")
+    }
+}
+
+impl fmt::Debug for Confirmation {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Confirmation").field("attempt_id", &self.attempt_id).finish_non_exhaustive()
     }
 }
 
@@ -205,6 +246,22 @@ impl Mfa for RemoteMfa {
         Ok(VerifiedCode { verify_time: required_time(answer.verify_time.as_ref())? })
     }
 
+    async fn verify_recovery_code(&self, attempt: &RecoveryAttempt) -> Outcome<VerifiedRecoveryCode> {
+        let request = VerifyRecoveryCodeRequest {
+            user: Some(attempt.user.to_wire()),
+            recovery_code: attempt.recovery_code.expose().to_owned(),
+            attempt_id: attempt.attempt_id.to_string(),
+            generation: attempt.basis.generation,
+            policy_version: Some(attempt.basis.policy_version.to_wire()),
+            sign_in_id: attempt.sign_in_id.to_string(),
+            client: Some(attempt.client.to_wire()),
+        };
+        let answer =
+            self.client().verify_recovery_code(request).await.map_err(fault_from_status)?.into_inner();
+        let verify_time = required_time(answer.verify_time.as_ref())?;
+        Ok(VerifiedRecoveryCode { verify_time, left: answer.recovery_codes_left })
+    }
+
     async fn begin_enrollment(&self, enrolment: &Enrolment, ticket: &str) -> Outcome<PendingSecret> {
         let request = BeginSignInEnrollmentRequest {
             user: Some(enrolment.user.to_wire()),
@@ -229,17 +286,16 @@ impl Mfa for RemoteMfa {
     async fn confirm_enrollment(
         &self,
         enrolment: &Enrolment,
-        code: &OneTimeCode,
-        attempt_id: AttemptId,
+        confirmation: &Confirmation,
     ) -> Outcome<Vec<String>> {
         let request = ConfirmSignInEnrollmentRequest {
             user: Some(enrolment.user.to_wire()),
             sign_in_id: enrolment.sign_in_id.to_string(),
-            code: code.expose().to_owned(),
-            attempt_id: attempt_id.to_string(),
+            code: confirmation.code.expose().to_owned(),
+            attempt_id: confirmation.attempt_id.to_string(),
             generation: enrolment.basis.generation,
             policy_version: Some(enrolment.basis.policy_version.to_wire()),
-            replay_key: Vec::new(),
+            replay_key: confirmation.replay_key.clone(),
             client: Some(enrolment.client.to_wire()),
         };
         let answer = self.client().confirm_sign_in_enrollment(request).await;

@@ -1,15 +1,22 @@
 //! Fields that several requests share, and what several answers hold.
 
+use std::sync::Arc;
+
 use ::rpc::call_info;
+use eventlog::request_record::sealed;
 use fault::{Fault, Outcome, Reason};
+use keyring::Keyring;
+use keyring::digest::token_hash;
+use prost::Message;
 use proto::common;
 use proto::identity;
 use tonic::Request;
-use types::{Password, Role, Token};
+use types::{Password, RequestId, Role, ServiceName, Token};
 use wire::{Client, timestamp_to_wire};
 
 use crate::domain::session::Session;
-use crate::ops::{OpenedSession, Origin};
+use crate::ops::Origin;
+pub(super) use crate::store::answers::session;
 
 /// Where a call comes from.
 pub(super) fn origin<T>(
@@ -30,6 +37,25 @@ pub(super) fn token(field: &'static str, text: &str) -> Outcome<Option<Token>> {
         return Err(Fault::field(field, "is required"));
     }
     Ok(text.parse().ok())
+}
+
+/// A call of somebody who comes with a token and a request id: its answer is kept for who brings that token again.
+/// `content` is what the id stands for; the token itself need not be in it.
+///
+/// # Errors
+/// INTERNAL.
+pub(super) fn key_of_token(
+    keyring: &Arc<Keyring>,
+    method: &'static str,
+    token: Option<&Token>,
+    request_id: Option<RequestId>,
+    content: &impl Message,
+) -> Outcome<Option<sealed::Key>> {
+    let (Some(token), Some(request_id)) = (token, request_id) else { return Ok(None) };
+    // The hash stands in the database anyway, and leads back to no token.
+    let scope = data_encoding::HEXLOWER.encode(&token_hash(token).0);
+    let key = sealed::Key::new(keyring, ServiceName::Identity, scope, method, request_id, content);
+    key.with_secret(token.expose().as_bytes()).map(Some)
 }
 
 /// A new password; none when it is empty.
@@ -58,16 +84,6 @@ pub(super) fn page_size(wire: i32) -> Outcome<usize> {
         Err(_) => Err(Fault::field("page_size", "must not be negative")),
         Ok(0) => Ok(50),
         Ok(size) => Ok(size.min(500)),
-    }
-}
-
-/// A session as it is handed to the client.
-pub(super) fn session(opened: &OpenedSession) -> identity::Session {
-    identity::Session {
-        access_token: opened.access_token.text.clone(),
-        access_token_expire_time: Some(timestamp_to_wire(opened.access_token.expire_time)),
-        refresh_token: opened.refresh_token.expose().to_owned(),
-        session_id: opened.session_id.to_string(),
     }
 }
 

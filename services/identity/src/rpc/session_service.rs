@@ -5,14 +5,18 @@ use fault::Fault;
 use proto::identity::session_service_server::SessionService;
 use proto::identity::{
     GetCurrentUserRequest, GetCurrentUserResponse, GetJwksRequest, GetJwksResponse, IntrospectTokenRequest,
-    IntrospectTokenResponse, RefreshSessionRequest, RefreshSessionResponse, RevokeSessionRequest,
-    RevokeSessionResponse, StepUpRequest, StepUpResponse,
+    IntrospectTokenResponse, ListSessionsRequest, ListSessionsResponse, RefreshSessionRequest,
+    RefreshSessionResponse, RevokeSessionRequest, RevokeSessionResponse, RevokeUserSessionsRequest,
+    RevokeUserSessionsResponse, SessionEntry, StepUpRequest, StepUpResponse,
 };
 use tonic::{Request, Response, Status};
+use types::SessionId;
 use wire::timestamp_to_wire;
 
-use super::fields::{origin, session, session_facts, token};
-use crate::ops::{Identity, RefreshSession, StepUp};
+use super::fields::{origin, session, session_facts};
+use super::session_requests as requests;
+use crate::domain::session::Session;
+use crate::ops::{Identity, SessionPage};
 use crate::store::answers;
 
 /// The service.
@@ -26,12 +30,7 @@ impl SessionService for Sessions {
         request: Request<RefreshSessionRequest>,
     ) -> Result<Response<RefreshSessionResponse>, Status> {
         let work = async || {
-            let message = request.get_ref();
-            let command = RefreshSession {
-                refresh_token: token("refresh_token", &message.refresh_token)?,
-                origin: origin(&request, message.client.as_ref(), &message.request_id)?,
-            };
-            let opened = self.0.refresh_session(command).await?;
+            let opened = self.0.refresh_session(requests::refresh_session(&self.0, &request)?).await?;
             Ok(RefreshSessionResponse { session: Some(session(&opened)) })
         };
         respond(work().await)
@@ -39,13 +38,7 @@ impl SessionService for Sessions {
 
     async fn step_up(&self, request: Request<StepUpRequest>) -> Result<Response<StepUpResponse>, Status> {
         let work = async || {
-            let message = request.get_ref();
-            let command = StepUp {
-                code: wire::id("code", &message.code)?,
-                bearer: signed_in(&request)?,
-                origin: origin(&request, None, &message.request_id)?,
-            };
-            let token = self.0.step_up(command).await?;
+            let token = self.0.step_up(requests::step_up(&self.0, &request)?).await?;
             Ok(StepUpResponse {
                 access_token_expire_time: Some(timestamp_to_wire(token.expire_time)),
                 access_token: token.text,
@@ -108,15 +101,32 @@ impl SessionService for Sessions {
 
     async fn list_sessions(
         &self,
-        _: Request<proto::identity::ListSessionsRequest>,
-    ) -> Result<Response<proto::identity::ListSessionsResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<ListSessionsRequest>,
+    ) -> Result<Response<ListSessionsResponse>, Status> {
+        let work = async || {
+            let command = requests::list_sessions(&request)?;
+            let present = command.caller.session_id;
+            let SessionPage { sessions, next_page_token } = self.0.list_sessions(command).await?;
+            let sessions = sessions.iter().map(|session| entry(session, present)).collect();
+            Ok(ListSessionsResponse { sessions, next_page_token })
+        };
+        respond(work().await)
     }
 
     async fn revoke_user_sessions(
         &self,
-        _: Request<proto::identity::RevokeUserSessionsRequest>,
-    ) -> Result<Response<proto::identity::RevokeUserSessionsResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<RevokeUserSessionsRequest>,
+    ) -> Result<Response<RevokeUserSessionsResponse>, Status> {
+        let work = async || self.0.revoke_user_sessions(requests::revoke_user_sessions(&request)?).await;
+        respond(work().await)
+    }
+}
+
+fn entry(session: &Session, present: SessionId) -> SessionEntry {
+    SessionEntry {
+        session: Some(session_facts(session)),
+        refresh_time: Some(timestamp_to_wire(session.refresh_time)),
+        client: Some(session.client.to_wire()),
+        is_current: session.id == present,
     }
 }

@@ -1,31 +1,26 @@
 //! `countersign.identity.v1.SignInService`
 
 use ::rpc::respond;
-use fault::{Fault, Outcome, Reason};
+use fault::{Fault, Reason};
 use proto::identity::sign_in_service_server::SignInService;
 use proto::identity::{
     AcceptInvitationRequest, AcceptInvitationResponse, AcknowledgeMfaEnrollmentRequest,
     AcknowledgeMfaEnrollmentResponse, AssertExternalSignInRequest, AssertExternalSignInResponse,
     BeginMfaEnrollmentRequest, BeginMfaEnrollmentResponse, ConfirmMfaEnrollmentRequest,
-    ConfirmMfaEnrollmentResponse, NextStep as WireNextStep, StartSignInRequest, StartSignInResponse,
-    VerifyMfaRequest, VerifyMfaResponse,
+    ConfirmMfaEnrollmentResponse, NextStep as WireNextStep, ReplacePasswordRequest, ReplacePasswordResponse,
+    StartSignInRequest, StartSignInResponse, VerifyMfaRequest, VerifyMfaResponse, VerifyRecoveryCodeRequest,
+    VerifyRecoveryCodeResponse,
 };
 use tonic::{Request, Response, Status};
-use types::Password;
 use wire::timestamp_to_wire;
-use zeroize::Zeroizing;
 
 use super::fields::{origin, password, session, token};
-use crate::domain::external::ExternalMethods;
+use super::sign_in_requests as requests;
 use crate::domain::sign_in::NextStep;
 use crate::ops::{
-    AcceptInvitation, AcknowledgeMfaEnrollment, AssertExternalSignIn, BeginMfaEnrollment,
-    ConfirmMfaEnrollment, Identity, StartSignIn, StartedSignIn, VerifyMfa,
+    AcceptInvitation, BeginMfaEnrollment, FinishedSignIn, Identity, RecoveredSignIn, StartedSignIn,
 };
 use crate::peers::mfa::PendingSecret;
-
-/// No login is longer than this, in bytes.
-const LOGIN_LIMIT: usize = 1_024;
 
 /// The service.
 #[derive(Clone)]
@@ -37,7 +32,7 @@ impl SignInService for SignIns {
         &self,
         request: Request<StartSignInRequest>,
     ) -> Result<Response<StartSignInResponse>, Status> {
-        let work = async || Ok(started(self.0.start_sign_in(start(request)?).await?));
+        let work = async || Ok(started(self.0.start_sign_in(requests::start(request)?).await?));
         respond(work().await)
     }
 
@@ -46,18 +41,9 @@ impl SignInService for SignIns {
         request: Request<VerifyMfaRequest>,
     ) -> Result<Response<VerifyMfaResponse>, Status> {
         let work = async || {
-            let message = request.get_ref();
-            let command = VerifyMfa {
-                // The code first: what is no code is told before anything is looked up.
-                code: wire::id("code", &message.code)?,
-                sign_in_token: token("sign_in_token", &message.sign_in_token)?,
-                origin: origin(&request, None, &message.request_id)?,
-            };
-            let opened = self.0.verify_mfa(command).await?;
-            Ok(VerifyMfaResponse {
-                session: Some(session(&opened)),
-                next_step: WireNextStep::Complete.into(),
-            })
+            let (session, next_step) =
+                finished(&self.0.verify_mfa(requests::verify_mfa(&self.0, &request)?).await?);
+            Ok(VerifyMfaResponse { session, next_step })
         };
         respond(work().await)
     }
@@ -87,12 +73,7 @@ impl SignInService for SignIns {
         request: Request<ConfirmMfaEnrollmentRequest>,
     ) -> Result<Response<ConfirmMfaEnrollmentResponse>, Status> {
         let work = async || {
-            let message = request.get_ref();
-            let command = ConfirmMfaEnrollment {
-                code: wire::id("code", &message.code)?,
-                sign_in_token: token("sign_in_token", &message.sign_in_token)?,
-                origin: origin(&request, None, &message.request_id)?,
-            };
+            let command = requests::confirm(&self.0, &request)?;
             let recovery_codes = self.0.confirm_mfa_enrollment(command).await?;
             Ok(ConfirmMfaEnrollmentResponse { recovery_codes })
         };
@@ -104,16 +85,9 @@ impl SignInService for SignIns {
         request: Request<AcknowledgeMfaEnrollmentRequest>,
     ) -> Result<Response<AcknowledgeMfaEnrollmentResponse>, Status> {
         let work = async || {
-            let message = request.get_ref();
-            let command = AcknowledgeMfaEnrollment {
-                sign_in_token: token("sign_in_token", &message.sign_in_token)?,
-                origin: origin(&request, None, &message.request_id)?,
-            };
-            let opened = self.0.acknowledge_mfa_enrollment(command).await?;
-            Ok(AcknowledgeMfaEnrollmentResponse {
-                session: Some(session(&opened)),
-                next_step: WireNextStep::Complete.into(),
-            })
+            let command = requests::acknowledge(&self.0, &request)?;
+            let (session, next_step) = finished(&self.0.acknowledge_mfa_enrollment(command).await?);
+            Ok(AcknowledgeMfaEnrollmentResponse { session, next_step })
         };
         respond(work().await)
     }
@@ -140,7 +114,8 @@ impl SignInService for SignIns {
         request: Request<AssertExternalSignInRequest>,
     ) -> Result<Response<AssertExternalSignInResponse>, Status> {
         let work = async || {
-            let opened = self.0.assert_external_sign_in(assertion(&request)?).await?;
+            self.0.must_be_broker(&rpc::call_info(&request).peer)?;
+            let opened = self.0.assert_external_sign_in(requests::assertion(&request)?).await?;
             Ok(AssertExternalSignInResponse { session: Some(session(&opened)) })
         };
         respond(work().await)
@@ -148,46 +123,28 @@ impl SignInService for SignIns {
 
     async fn verify_recovery_code(
         &self,
-        _: Request<proto::identity::VerifyRecoveryCodeRequest>,
-    ) -> Result<Response<proto::identity::VerifyRecoveryCodeResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<VerifyRecoveryCodeRequest>,
+    ) -> Result<Response<VerifyRecoveryCodeResponse>, Status> {
+        let work = async || {
+            let command = requests::verify_recovery_code(&self.0, &request)?;
+            let RecoveredSignIn { finished: led_to, recovery_codes_left } =
+                self.0.verify_recovery_code(command).await?;
+            let (session, next_step) = finished(&led_to);
+            Ok(VerifyRecoveryCodeResponse { session, next_step, recovery_codes_left })
+        };
+        respond(work().await)
     }
 
     async fn replace_password(
         &self,
-        _: Request<proto::identity::ReplacePasswordRequest>,
-    ) -> Result<Response<proto::identity::ReplacePasswordResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<ReplacePasswordRequest>,
+    ) -> Result<Response<ReplacePasswordResponse>, Status> {
+        let work = async || {
+            let opened = self.0.replace_password(requests::replace_password(&self.0, &request)?).await?;
+            Ok(ReplacePasswordResponse { session: Some(session(&opened)) })
+        };
+        respond(work().await)
     }
-}
-
-fn start(request: Request<StartSignInRequest>) -> Outcome<StartSignIn> {
-    let origin = origin(&request, request.get_ref().client.as_ref(), "")?;
-    let StartSignInRequest { login, password, client: _ } = request.into_inner();
-    let password = Zeroizing::new(password);
-    for (field, text) in [("login", login.as_str()), ("password", password.as_str())] {
-        if text.is_empty() {
-            return Err(Fault::field(field, "is required"));
-        }
-    }
-    if login.len() > LOGIN_LIMIT {
-        return Err(Fault::field("login", "is too long"));
-    }
-    let password = Password::parse(&password)
-        .ok_or_else(|| Fault::field("password", "is longer than 256 characters"))?;
-    // What can be nobody's login is refused like a login that nobody has, at the same cost.
-    Ok(StartSignIn { login: login.parse().ok(), password, origin })
-}
-
-fn assertion(request: &Request<AssertExternalSignInRequest>) -> Outcome<AssertExternalSignIn> {
-    let message = request.get_ref();
-    Ok(AssertExternalSignIn {
-        subject: wire::id("subject", &message.subject)?,
-        methods: ExternalMethods::parse(&message.amr)
-            .map_err(|invalid| Fault::field("amr", invalid.to_string()))?,
-        auth_time: message.auth_time.as_ref().map(|at| wire::timestamp("auth_time", at)).transpose()?,
-        origin: origin(request, message.client.as_ref(), "")?,
-    })
 }
 
 fn started(started: StartedSignIn) -> StartSignInResponse {
@@ -202,6 +159,7 @@ fn started(started: StartedSignIn) -> StartSignInResponse {
             let next_step = match step {
                 NextStep::VerifyMfa => WireNextStep::VerifyMfa,
                 NextStep::EnrollMfa => WireNextStep::EnrollMfa,
+                NextStep::ChangePassword => WireNextStep::ChangePassword,
             };
             StartSignInResponse {
                 sign_in_token: token.expose().to_owned(),
@@ -211,6 +169,14 @@ fn started(started: StartedSignIn) -> StartSignInResponse {
                 mfa_required_from: mfa_required_from.map(timestamp_to_wire),
             }
         }
+    }
+}
+
+/// The session, where there is one, and what is next.
+fn finished(finished: &FinishedSignIn) -> (Option<proto::identity::Session>, i32) {
+    match finished {
+        FinishedSignIn::Complete(opened) => (Some(session(opened)), WireNextStep::Complete.into()),
+        FinishedSignIn::ChangePassword => (None, WireNextStep::ChangePassword.into()),
     }
 }
 

@@ -239,7 +239,7 @@ fn required_password(field: &'static str, text: &str) -> Outcome<Password> {
 }
 
 fn keyed(keyring: &Keyring, purpose: &str, password: &str) -> String {
-    data_encoding::HEXLOWER.encode(&keyring.mac(purpose, password.as_bytes()).mac)
+    data_encoding::HEXLOWER.encode(&keyring.lasting_mac(purpose, password.as_bytes()).mac)
 }
 
 #[cfg(test)]

@@ -17,19 +17,19 @@ pub async fn end_sessions(
     organization: OrganizationId,
     user: UserId,
     except: Option<SessionId>,
+    cause: EndCause,
 ) -> Result<Vec<SessionId>, StoreError> {
     const SQL: &str = "-- endings::end_sessions
         UPDATE session SET state = 'ended', end_cause = $4
         WHERE organization_id = $1 AND user_id = $2 AND state = 'live' AND session_id IS DISTINCT FROM $3
         RETURNING session_id";
     let except = except.map(SessionId::uuid);
-    let parameters: [&(dyn ToSql + Sync); 4] =
-        [&organization.uuid(), &user.uuid(), &except, &EndCause::UserChanged.as_str()];
+    let parameters: [&(dyn ToSql + Sync); 4] = [&organization.uuid(), &user.uuid(), &except, &cause.as_str()];
     let rows = unit.query(SQL, &parameters).await?;
     rows.iter().map(|row| Ok(SessionId::from_uuid(row.try_get(0)?))).collect()
 }
 
-/// Ends a user's sign-ins under way.
+/// Ends a user's sign-ins under way; how many.
 ///
 /// # Errors
 /// The database's.
@@ -37,10 +37,10 @@ pub async fn end_sign_ins(
     unit: &Unit<'_>,
     organization: OrganizationId,
     user: UserId,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     const SQL: &str = "-- endings::end_sign_ins
         UPDATE sign_in SET state = 'dead' WHERE organization_id = $1 AND user_id = $2 AND state = 'open'";
-    unit.execute(SQL, &[&organization.uuid(), &user.uuid()]).await.map(drop)
+    unit.execute(SQL, &[&organization.uuid(), &user.uuid()]).await
 }
 
 /// Lets the session in which a user changed themselves live on with the new version; whether it lives.

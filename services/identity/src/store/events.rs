@@ -5,11 +5,12 @@ use eventlog::{Act, Draft, Subject};
 use fault::Reason;
 use proto::events;
 use proto::events::event::Payload;
-use types::{OrganizationPath, Reasoning, SessionId, SignInId, UserId};
+use types::{EventId, OrganizationPath, Reasoning, SessionId, SignInId, UserId};
 use wire::{UserFacts, UserState, timestamp_to_wire};
 
 use crate::domain::Timestamp;
 use crate::domain::organization::{Ended, OrganizationChange};
+use crate::domain::refusal_counts::Count;
 use crate::domain::session::{EndCause, Session};
 use crate::domain::sign_in::{NextStep, Refusal, Step};
 
@@ -53,6 +54,42 @@ pub fn user_state_changed(act: &Act, facts: &UserFacts, reason: &Reasoning) -> D
 pub fn user_password_changed(act: &Act, facts: &UserFacts, by_administrator: bool) -> Draft {
     let payload = events::UserPasswordChanged { user: Some(facts.to_wire()), by_administrator };
     of_user(act, "identity.user.password_changed", facts, Payload::UserPasswordChanged(payload))
+}
+
+/// `identity.user.notification_due`: the user should be told that their password is another now.
+#[must_use]
+pub fn password_notification_due(act: &Act, facts: &UserFacts, about: EventId) -> Draft {
+    let payload = events::NotificationDue {
+        kind: events::NotificationKind::PasswordChanged.into(),
+        event_id: about.to_string(),
+        ..events::NotificationDue::default()
+    };
+    of_user(act, "identity.user.notification_due", facts, Payload::NotificationDue(payload))
+}
+
+/// `identity.user.password_suspected`
+#[must_use]
+pub fn password_suspected(act: &Act, facts: &UserFacts) -> Draft {
+    let payload = events::PasswordChangeRequired { user: Some(facts.to_wire()) };
+    of_user(act, "identity.user.password_suspected", facts, Payload::PasswordChangeRequired(payload))
+}
+
+/// `identity.user.sessions_revoked`
+#[must_use]
+pub fn user_sessions_revoked(
+    act: &Act,
+    path: &OrganizationPath,
+    user: UserId,
+    reason: &str,
+    (sessions, sign_ins): (i32, i32),
+) -> Draft {
+    let payload = events::UserSessionsRevoked {
+        reason: reason.to_owned(),
+        ended_sessions: sessions,
+        ended_sign_ins: sign_ins,
+    };
+    let payload = Payload::UserSessionsRevoked(payload);
+    Draft::new(act, "identity.user.sessions_revoked", path, Subject::User(user), payload)
 }
 
 /// `identity.invitation.issued`: the invitation itself is never recorded.
@@ -108,6 +145,21 @@ pub fn sign_in_started(
     Draft::new(act, "identity.sign_in.started", path, Subject::User(user), payload)
 }
 
+/// `identity.sign_in.continued`: everything is proved, and a new password is next.
+#[must_use]
+pub fn sign_in_continued(
+    act: &Act,
+    path: &OrganizationPath,
+    user: UserId,
+    sign_in: SignInId,
+    next_step: NextStep,
+) -> Draft {
+    let payload =
+        events::SignInStarted { sign_in_id: sign_in.to_string(), next_step: next_step.as_str().to_owned() };
+    let payload = Payload::SignInStarted(payload);
+    Draft::new(act, "identity.sign_in.continued", path, Subject::User(user), payload)
+}
+
 /// `identity.sign_in.completed`
 #[must_use]
 pub fn sign_in_completed(act: &Act, path: &OrganizationPath, sign_in: SignInId, session: &Session) -> Draft {
@@ -137,6 +189,20 @@ pub fn sign_in_refused(
     };
     let subject = user.map_or(Subject::Organization(path.organization_id()), Subject::User);
     Draft::new(act, "identity.sign_in.refused", path, subject, Payload::SignInRefused(payload))
+        .refused(Reason::SignInRefused.as_str())
+}
+
+/// `identity.sign_in.refusals_counted`: whose they were was not looked at, so they belong to the provider.
+#[must_use]
+pub fn sign_in_refusals_counted(act: &Act, provider: &OrganizationPath, count: &Count) -> Draft {
+    let payload = Payload::SignInRefusalsCounted(events::SignInRefusalsCounted {
+        attempts: i64::try_from(count.attempts).unwrap_or(i64::MAX),
+        start_time: Some(timestamp_to_wire(count.first)),
+        end_time: Some(timestamp_to_wire(count.last)),
+        cause: count.cause.as_str().to_owned(),
+    });
+    let subject = Subject::Organization(provider.organization_id());
+    Draft::new(act, "identity.sign_in.refusals_counted", provider, subject, payload)
         .refused(Reason::SignInRefused.as_str())
 }
 
@@ -208,6 +274,18 @@ pub fn call_refused(act: &Act, caller: &OrganizationPath, method: &str, reason: 
         .refused(reason.as_str())
 }
 
+/// `identity.call.refused`, for a refresh token of a session that is over: whoever shows it is not known to be the user.
+#[must_use]
+pub fn refresh_refused(act: &Act, path: &OrganizationPath, session: SessionId) -> Draft {
+    let reason = Reason::RefreshRefused.as_str();
+    let payload = events::CallRefused {
+        method: "/countersign.identity.v1.SessionService/RefreshSession".to_owned(),
+        reason: reason.to_owned(),
+    };
+    let payload = Payload::CallRefused(payload);
+    Draft::new(act, "identity.call.refused", path, Subject::Session(session), payload).refused(reason)
+}
+
 const fn refusal_to_wire(refusal: Refusal) -> events::SignInRefusal {
     match refusal {
         Refusal::LoginUnknown => events::SignInRefusal::LoginUnknown,
@@ -217,5 +295,6 @@ const fn refusal_to_wire(refusal: Refusal) -> events::SignInRefusal {
         Refusal::NotLocal => events::SignInRefusal::NotLocal,
         Refusal::CodeRefused => events::SignInRefusal::CodeRefused,
         Refusal::Outdated => events::SignInRefusal::Outdated,
+        Refusal::Undecided => events::SignInRefusal::Undecided,
     }
 }

@@ -88,3 +88,13 @@ pub async fn project(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<bool,
         .await?;
     Ok(rows == 1)
 }
+
+/// Whether the copy holds these very facts, and not newer ones. Within a unit that has projected them.
+///
+/// # Errors
+/// The database's.
+pub async fn is_current(unit: &Unit<'_>, facts: &OrganizationFacts) -> Result<bool, StoreError> {
+    const SQL: &str = "-- organizations::is_current
+        SELECT 1 FROM organization WHERE organization_id = $1 AND version = $2";
+    Ok(unit.query_opt(SQL, &[&facts.id().uuid(), &facts.version]).await?.is_some())
+}

@@ -4,8 +4,10 @@ use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 use types::{OrganizationId, SessionId, TokenHash, UserId};
+use wire::Client;
 
 use super::read::{self, organization_columns};
+use super::refresh_tokens;
 use super::users::{self, user_columns};
 use crate::domain::Timestamp;
 use crate::domain::evaluation::Basis;
@@ -16,7 +18,8 @@ use crate::domain::user::User;
 macro_rules! session_columns {
     () => {
         "s.organization_id, s.session_id, s.user_id, s.create_time, s.auth_time, s.auth_source, s.amr, s.mfa_time, s.generation, \
-         s.policy_version::text AS policy_version, s.user_version, s.idle_expire_time, s.expire_time, s.end_cause"
+         s.policy_version::text AS policy_version, s.user_version, s.idle_expire_time, s.expire_time, s.end_cause, \
+         coalesce(s.refresh_time, s.create_time) AS refresh_time, s.client_address, s.client_user_agent"
     };
 }
 
@@ -27,6 +30,7 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         let cause = EndCause::ALL.into_iter().find(|cause| cause.as_str() == text);
         cause.ok_or(StoreError::Unreadable { column: "session.end_cause" })
     };
+    let address: &str = row.try_get("client_address")?;
     Ok(Session {
         organization_id: OrganizationId::from_uuid(row.try_get("organization_id")?),
         id: SessionId::from_uuid(row.try_get("session_id")?),
@@ -42,6 +46,13 @@ fn session(row: &Row) -> Result<Session, StoreError> {
         user_version: row.try_get("user_version")?,
         idle_expire_time: row.try_get("idle_expire_time")?,
         expire_time: row.try_get("expire_time")?,
+        refresh_time: row.try_get("refresh_time")?,
+        client: Client {
+            address: (!address.is_empty())
+                .then(|| read::word("session.client_address", address))
+                .transpose()?,
+            user_agent: row.try_get("client_user_agent")?,
+        },
         ended: row.try_get::<_, Option<&str>>("end_cause")?.map(cause).transpose()?,
     })
 }
@@ -53,10 +64,11 @@ fn session(row: &Row) -> Result<Session, StoreError> {
 pub async fn insert(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError> {
     const SQL: &str = "-- sessions::insert
         INSERT INTO session (organization_id, session_id, user_id, create_time, auth_time, amr, mfa_time, generation,
-            policy_version, user_version, idle_expire_time, expire_time, auth_source, state)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, 'live')";
+            policy_version, user_version, idle_expire_time, expire_time, auth_source, client_address, client_user_agent, state)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::text::jsonb, $10, $11, $12, $13, $14, $15, 'live')";
     let policy = read::policy_version_json(&session.basis.policy_version)?;
-    let parameters: [&(dyn ToSql + Sync); 13] = [
+    let address = session.client.address.map(|address| address.to_string()).unwrap_or_default();
+    let parameters: [&(dyn ToSql + Sync); 15] = [
         &session.organization_id.uuid(),
         &session.id.uuid(),
         &session.user_id.uuid(),
@@ -70,12 +82,14 @@ pub async fn insert(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError
         &session.idle_expire_time,
         &session.expire_time,
         &session.methods.auth_source().as_str(),
+        &address,
+        &session.client.user_agent,
     ];
     unit.execute_one("sessions::insert", SQL, &parameters).await
 }
 
 /// A session with its user and their organisation, as they are now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Standing {
     /// The session.
     pub session: Session,
@@ -142,7 +156,7 @@ pub async fn find_by_token(
     );
     let Some(row) = read::row(store, SQL, &[&token.0.as_slice()]).await? else { return Ok(None) };
     let Some(standing) = standing(&row)? else { return Ok(None) };
-    Ok(Some((standing, token_state(row.try_get("token_state")?)?)))
+    Ok(Some((standing, refresh_tokens::token_state(row.try_get("token_state")?)?)))
 }
 
 /// A session as it is now, until the unit ends. Lock organisation and user before.
@@ -172,10 +186,10 @@ pub async fn lock(
 pub async fn update(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError> {
     const SQL: &str = "-- sessions::update
         UPDATE session SET amr = $3, mfa_time = $4, generation = $5, policy_version = $6::text::jsonb,
-            idle_expire_time = $7
+            idle_expire_time = $7, refresh_time = $8
         WHERE organization_id = $1 AND session_id = $2 AND state = 'live'";
     let policy = read::policy_version_json(&session.basis.policy_version)?;
-    let parameters: [&(dyn ToSql + Sync); 7] = [
+    let parameters: [&(dyn ToSql + Sync); 8] = [
         &session.organization_id.uuid(),
         &session.id.uuid(),
         &session.methods.amr(),
@@ -183,6 +197,7 @@ pub async fn update(unit: &Unit<'_>, session: &Session) -> Result<(), StoreError
         &session.basis.generation,
         &policy,
         &session.idle_expire_time,
+        &session.refresh_time,
     ];
     unit.execute_one("sessions::update", SQL, &parameters).await
 }
@@ -239,49 +254,52 @@ pub async fn raise_generation(
     unit.execute(SQL, &parameters).await.map(drop)
 }
 
-/// Stores a refresh token as its session's current one.
+/// Marks that the refusal of a dead session's refresh token has left its event; whether it had not yet.
 ///
 /// # Errors
 /// The database's.
-pub async fn insert_token(
+pub async fn mark_refusal(
     unit: &Unit<'_>,
-    session: &Session,
-    token: TokenHash,
+    organization: OrganizationId,
+    id: SessionId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "-- sessions::mark_refusal
+        UPDATE session SET refusal_recorded = true
+        WHERE organization_id = $1 AND session_id = $2 AND NOT refusal_recorded";
+    Ok(unit.execute(SQL, &[&organization.uuid(), &id.uuid()]).await? == 1)
+}
+
+/// The living sessions of a user, the newest first, before one.
+///
+/// # Errors
+/// The database's.
+pub async fn list(
+    store: &Store,
+    user: &User,
     now: Timestamp,
-) -> Result<(), StoreError> {
-    const SQL: &str = "-- sessions::insert_token
-        INSERT INTO refresh_token (token_hash, organization_id, session_id, state, create_time)
-        VALUES ($1, $2, $3, 'current', $4)";
-    let parameters: [&(dyn ToSql + Sync); 4] =
-        [&token.0.as_slice(), &session.organization_id.uuid(), &session.id.uuid(), &now];
-    unit.execute_one("sessions::insert_token", SQL, &parameters).await
-}
-
-/// Whether a refresh token was used before, until the unit ends; none when it is not there.
-///
-/// # Errors
-/// The database's.
-pub async fn lock_token(unit: &Unit<'_>, token: TokenHash) -> Result<Option<TokenState>, StoreError> {
-    const SQL: &str = "-- sessions::lock_token
-        SELECT state FROM refresh_token WHERE token_hash = $1 FOR UPDATE";
-    let row = unit.query_opt(SQL, &[&token.0.as_slice()]).await?;
-    row.map(|row| token_state(row.try_get(0)?)).transpose()
-}
-
-/// Spends a locked, current refresh token.
-///
-/// # Errors
-/// The database's.
-pub async fn spend_token(unit: &Unit<'_>, token: TokenHash, now: Timestamp) -> Result<(), StoreError> {
-    const SQL: &str = "-- sessions::spend_token
-        UPDATE refresh_token SET state = 'spent', spend_time = $2 WHERE token_hash = $1 AND state = 'current'";
-    unit.execute_one("sessions::spend_token", SQL, &[&token.0.as_slice(), &now]).await
-}
-
-fn token_state(text: &str) -> Result<TokenState, StoreError> {
-    match text {
-        "current" => Ok(TokenState::Current),
-        "spent" => Ok(TokenState::Spent),
-        _ => Err(StoreError::Unreadable { column: "refresh_token.state" }),
-    }
+    before: Option<SessionId>,
+    limit: i64,
+) -> Result<Vec<Session>, StoreError> {
+    // Ids are made in the order of time.
+    const SQL: &str = concat!(
+        "-- sessions::list\n",
+        "SELECT ",
+        session_columns!(),
+        " FROM session s
+        WHERE s.organization_id = $1 AND s.user_id = $2 AND s.state = 'live' AND s.idle_expire_time > $3
+            AND s.expire_time > $3 AND s.user_version = $4 AND s.generation >= $5
+            AND ($6::uuid IS NULL OR s.session_id < $6)
+        ORDER BY s.session_id DESC LIMIT $7"
+    );
+    let before = before.map(SessionId::uuid);
+    let parameters: [&(dyn ToSql + Sync); 7] = [
+        &user.organization_id.uuid(),
+        &user.id.uuid(),
+        &now,
+        &user.version,
+        &user.generation_floor,
+        &before,
+        &limit,
+    ];
+    read::rows(store, SQL, &parameters).await?.iter().map(session).collect()
 }

@@ -18,10 +18,10 @@ pub async fn update(unit: &Unit<'_>, record: &UserRecord) -> Result<(), StoreErr
     const SQL: &str = "-- user_changes::update
         UPDATE user_account SET login = $3, display_name = $4, email = $5, role = $6, auth_source = $7, state = $8,
             password_hash = $9, external_subject = $10, authority_event_id = $11, version = $12, revision = $13,
-            update_time = $14
+            update_time = $14, must_change_password = $15
         WHERE organization_id = $1 AND user_id = $2 AND state <> 'deleted'";
     let user = &record.user;
-    let parameters: [&(dyn ToSql + Sync); 14] = [
+    let parameters: [&(dyn ToSql + Sync); 15] = [
         &user.organization_id.uuid(),
         &user.id.uuid(),
         &user.login.as_str(),
@@ -36,8 +36,25 @@ pub async fn update(unit: &Unit<'_>, record: &UserRecord) -> Result<(), StoreErr
         &user.version,
         &user.revision,
         &user.update_time,
+        &user.must_change_password,
     ];
     unit.execute_one("user_changes::update", SQL, &parameters).await
+}
+
+/// Asks the user, where they are and have a password, to replace it at the next full sign-in; false when it is asked
+/// already, or there is nothing to ask. No session depends on it, so neither version nor etag rise.
+///
+/// # Errors
+/// The database's.
+pub async fn require_password_change(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+    user: UserId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "-- user_changes::require_password_change
+        UPDATE user_account SET must_change_password = true
+        WHERE organization_id = $1 AND user_id = $2 AND password_hash IS NOT NULL AND NOT must_change_password";
+    Ok(unit.execute(SQL, &[&organization.uuid(), &user.uuid()]).await? == 1)
 }
 
 /// Whether the provider has another administrator who can sign in with a password. Until the unit ends nobody else asks:
@@ -73,7 +90,8 @@ pub async fn delete_all(
 ) -> Result<u64, StoreError> {
     const SQL: &str = "-- user_changes::delete_all
         UPDATE user_account SET login = 'deleted-' || user_id || '@' || $2::text, display_name = '', email = '',
-            state = 'deleted', password_hash = NULL, external_subject = NULL, version = version + 1,
+            state = 'deleted', password_hash = NULL, must_change_password = false, external_subject = NULL,
+            version = version + 1,
             revision = revision + 1, update_time = $3
         WHERE organization_id = $1 AND state <> 'deleted'";
     unit.execute(SQL, &[&organization.uuid(), &types::Login::NOBODYS_REALM, &now]).await

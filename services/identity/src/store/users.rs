@@ -19,6 +19,7 @@ macro_rules! user_columns {
          u.auth_source AS u_auth_source, u.state AS u_state, u.password_hash AS u_password_hash, \
          u.external_subject AS u_external_subject, u.authority_event_id AS u_authority_event_id, \
          u.version AS u_version, u.revision AS u_revision, u.generation_floor AS u_generation_floor, \
+         u.must_change_password AS u_must_change_password, \
          u.create_time AS u_create_time, u.update_time AS u_update_time"
     };
 }
@@ -38,6 +39,7 @@ pub(super) fn user(row: &Row) -> Result<UserRecord, StoreError> {
         version: row.try_get("u_version")?,
         revision: row.try_get("u_revision")?,
         generation_floor: row.try_get("u_generation_floor")?,
+        must_change_password: row.try_get("u_must_change_password")?,
         create_time: row.try_get("u_create_time")?,
         update_time: row.try_get("u_update_time")?,
     };

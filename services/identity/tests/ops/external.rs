@@ -53,7 +53,7 @@ async fn a_broker_opens_a_session_for_an_external_user() {
     let bearer = bench.identity.authenticate(&refreshed.access_token.text).await.unwrap();
     assert_eq!((bearer.amr.len(), bearer.mfa_time), (3, Some(before)));
     assert!(!bearer.has_fresh_mfa(bench.now()));
-    let step_up = StepUp { bearer, code: "123456".parse().unwrap(), origin: origin() };
+    let step_up = StepUp { bearer, code: "123456".parse().unwrap(), key: None, origin: origin() };
     assert_eq!(bench.identity.step_up(step_up).await.unwrap_err().reason(), Reason::FactorMissing);
 }
 

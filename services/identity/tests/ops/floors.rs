@@ -22,7 +22,14 @@ async fn apply(bench: &Bench, change: FloorChange) {
 }
 
 fn generation(bench: &Bench, user: UserId, generation: i64, session: Option<SessionId>) -> FloorChange {
-    FloorChange::Generation { path: bench.company.clone(), user, generation, session, sign_in: None }
+    FloorChange::Generation {
+        path: bench.company.clone(),
+        user,
+        generation,
+        session,
+        sign_in: None,
+        proved: None,
+    }
 }
 
 fn policy(bench: &Bench, version: i64) -> FloorChange {

@@ -9,16 +9,23 @@
     reason = "what surprises a test's helper fails the test"
 )]
 
+mod creating;
+mod deadlines;
 mod enrolling;
 mod external;
+mod floods;
 mod floors;
 mod inviting;
 mod organizations;
 mod passwords;
+mod repeating;
+mod same_work;
 mod serving;
+mod session_lists;
 mod sessions;
 mod signing_in;
 mod support;
+mod suspecting;
 mod tokens;
 mod updating;
 mod user_states;

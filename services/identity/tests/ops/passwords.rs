@@ -37,7 +37,7 @@ async fn a_password_that_is_set_ends_everything_of_before() {
     assert!(!lives(&bench, &session).await);
     refresh(&bench, &session).await.unwrap_err();
     let code = "123456".parse().unwrap();
-    let late = VerifyMfa { sign_in_token: Some(token), code, origin: origin() };
+    let late = VerifyMfa { sign_in_token: Some(token), code, key: None, origin: origin() };
     assert_eq!(bench.identity.verify_mfa(late).await.unwrap_err().reason(), Reason::SignInRefused);
     bench.mfa.demand(Demand::None);
     bench.start("ada@company.example", PASSWORD).await.unwrap_err();
@@ -82,7 +82,7 @@ async fn whoever_changes_their_password_keeps_this_session_and_no_other() {
     refresh(&bench, &session).await.unwrap();
     refresh(&bench, &other).await.unwrap_err();
     let code = "123456".parse().unwrap();
-    let late = VerifyMfa { sign_in_token: Some(token), code, origin: origin() };
+    let late = VerifyMfa { sign_in_token: Some(token), code, key: None, origin: origin() };
     assert_eq!(bench.identity.verify_mfa(late).await.unwrap_err().reason(), Reason::SignInRefused);
     bench.start("ada@company.example", PASSWORD).await.unwrap_err();
     bench.start("ada@company.example", NEW).await.unwrap();

@@ -1,7 +1,7 @@
 //! The whole service as it is started: over mutual TLS, with its layers, while tenant and mfa are down.
 
 use host::{App, HostConfig};
-use identity::{Config, HashingConfig, SessionConfig};
+use identity::{Config, DelayConfig, HashingConfig, SessionConfig};
 use keyring::Keyring;
 use local::certificates::DevCa;
 use proto::identity::session_service_client::SessionServiceClient;
@@ -17,15 +17,21 @@ use tonic::{Code, Request, Status};
 
 use crate::support::{Bench, ISSUER, PASSWORD};
 
-struct Served {
-    app: App,
+pub(crate) struct Served {
+    pub(crate) app: App,
     directory: TempDir,
     ca: DevCa,
 }
 
 impl Served {
     /// The service on a bench's database, with a keyring of its own.
-    async fn start(bench: &Bench) -> Self {
+    pub(crate) async fn start(bench: &Bench) -> Self {
+        // Nobody listens on port 1.
+        Self::start_with(bench, "127.0.0.1:1".to_owned()).await
+    }
+
+    /// The same, told where mfa is.
+    pub(crate) async fn start_with(bench: &Bench, mfa_addr: String) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let ca = DevCa::load_or_create(directory.path()).unwrap();
         Keyring::create(&directory.path().join("keyring")).unwrap();
@@ -47,21 +53,20 @@ impl Served {
             clock_references: Some(host::SteeredReference::default().into()),
             listener: None,
         };
-        // Nobody listens on port 1.
-        let nobody = vec!["127.0.0.1:1".to_owned()];
         let config = Config {
             host,
-            tenant_addr: nobody.clone(),
-            mfa_addr: nobody,
+            tenant_addr: vec!["127.0.0.1:1".to_owned()],
+            mfa_addr: vec![mfa_addr],
             broker_peers: vec![String::new(), "broker".to_owned()],
             sessions: SessionConfig::default(),
             hashing: HashingConfig::default(),
+            delays: DelayConfig::default(),
         };
         let app = identity::start(config, bench.clock.shared()).await.unwrap();
         Self { app, directory, ca }
     }
 
-    fn channel(&self, peer: &str) -> PeerChannel {
+    pub(crate) fn channel(&self, peer: &str) -> PeerChannel {
         let tls = issue(&self.directory, &self.ca, peer);
         PeerChannel::connect_lazily(vec![self.app.local_addr().to_string()], &tls, "identity").unwrap()
     }
@@ -72,11 +77,11 @@ fn issue(directory: &TempDir, ca: &DevCa, peer: &str) -> TlsFiles {
     TlsFiles { ca: directory.path().join("ca.crt"), cert: issued.certificate, key: issued.key }
 }
 
-fn told(status: &Status) -> (Code, String) {
+pub(crate) fn told(status: &Status) -> (Code, String) {
     (status.code(), reason_of(status).unwrap().to_string())
 }
 
-fn start(login: &str, password: &str) -> StartSignInRequest {
+pub(crate) fn start(login: &str, password: &str) -> StartSignInRequest {
     StartSignInRequest { login: login.to_owned(), password: password.to_owned(), client: None }
 }
 
@@ -99,7 +104,8 @@ async fn sign_in_over_the_wire_fails_closed_while_mfa_is_down() {
         assert_eq!(&told(&status), expected, "{login} {password}");
     }
     let refused = bench.events().await;
-    assert_eq!(refused.len(), 3);
+    // The right password, too: it led nowhere.
+    assert_eq!(refused.len(), 4);
     assert!(refused.iter().all(|event| event.peer == "console" && !event.trace_id.is_empty()));
     served.app.shutdown().await;
 }

@@ -12,7 +12,7 @@ use types::{SessionId, Token};
 use crate::support::{Bench, Codes, origin, public};
 
 async fn refresh(bench: &Bench, token: &Token) -> Outcome<OpenedSession> {
-    let command = RefreshSession { refresh_token: Some(token.clone()), origin: origin() };
+    let command = RefreshSession { refresh_token: Some(token.clone()), key: None, origin: origin() };
     bench.identity.refresh_session(command).await
 }
 
@@ -84,7 +84,7 @@ async fn whatever_is_wrong_with_a_refresh_token_looks_the_same() {
     for token in [idle.refresh_token, revoked.refresh_token, Token::generate().unwrap()] {
         answers.push(public(&refresh(&bench, &token).await.unwrap_err()));
     }
-    let none = RefreshSession { refresh_token: None, origin: origin() };
+    let none = RefreshSession { refresh_token: None, key: None, origin: origin() };
     answers.push(public(&bench.identity.refresh_session(none).await.unwrap_err()));
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
@@ -149,7 +149,7 @@ async fn stepping_up_adds_a_fresh_second_factor() {
     assert!(!bearer.has_fresh_mfa(bench.now()));
     let step_up = |code: &str| {
         let code = code.parse().unwrap();
-        bench.identity.step_up(StepUp { bearer: bearer.clone(), code, origin: origin() })
+        bench.identity.step_up(StepUp { bearer: bearer.clone(), code, key: None, origin: origin() })
     };
     assert_eq!(step_up("000000").await.unwrap_err().reason(), Reason::CodeRefused);
     bench.mfa.codes(Codes::Refused(Reason::FactorMissing));

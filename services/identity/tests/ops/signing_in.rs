@@ -12,9 +12,13 @@ use wire::OrganizationState;
 use crate::support::{Bench, Codes, PASSWORD, organization, origin, public};
 
 async fn verify(bench: &Bench, token: &Token, code: &str) -> fault::Outcome<OpenedSession> {
-    let command =
-        VerifyMfa { sign_in_token: Some(token.clone()), code: code.parse().unwrap(), origin: origin() };
-    bench.identity.verify_mfa(command).await
+    let command = VerifyMfa {
+        sign_in_token: Some(token.clone()),
+        code: code.parse().unwrap(),
+        key: None,
+        origin: origin(),
+    };
+    bench.identity.verify_mfa(command).await.map(|finished| finished.session().unwrap())
 }
 
 #[tokio::test]

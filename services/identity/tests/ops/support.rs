@@ -2,6 +2,7 @@
 
 mod database;
 mod peers;
+mod wiretap;
 
 use std::sync::Arc;
 
@@ -10,11 +11,12 @@ use clock::{Clock, ManualClock};
 use eventlog::{Dependents, Log, Sequencer, SequencerOptions};
 use fault::{Fault, Outcome};
 use host::{ClockGuard, ClockGuardOptions, SteeredReference};
+use identity::domain::delays::DelayThresholds;
 use identity::domain::evaluation::Demand;
 use identity::domain::session::Lifetimes;
 use identity::ops::{
     AccessTokens, Identity, OpenedSession, Origin, Parts, PasswordPool, PoolSize, RefreshSession,
-    StartSignIn, StartedSignIn,
+    RefusalCounter, SignInDelays, StartSignIn, StartedSignIn,
 };
 use keyring::Keyring;
 use prost::Message;
@@ -28,7 +30,8 @@ use types::{
 use wire::{Client, OrganizationFacts, OrganizationState};
 
 pub(crate) use database::Database;
-pub(crate) use peers::{Codes, ScriptedMfa, ScriptedTenant};
+pub(crate) use peers::{Codes, LEFT, RECOVERY_CODE, ScriptedMfa, ScriptedTenant};
+pub(crate) use wiretap::Wiretap;
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const ISSUER: &str = "https://identity.test";
@@ -64,7 +67,8 @@ impl Bench {
             tenant.set(organization(path, realm, OrganizationState::Active, 1));
         }
         let reference = SteeredReference::default();
-        let identity = replica(&database, &clock, &keyring, &mfa, &tenant, &reference);
+        let url = &database.service_url;
+        let identity = replica(&database, url, &clock, &keyring, &mfa, &tenant, &reference);
         identity.clock_guard.looked().await;
         let sequencer = Sequencer::spawn(&database.sequencer_url, SequencerOptions::default()).unwrap();
         Self {
@@ -90,7 +94,21 @@ impl Bench {
 
     /// Another replica on the same database.
     pub(crate) fn replica(&self) -> Identity {
-        replica(&self.database, &self.clock, &self.keyring, &self.mfa, &self.tenant, &self.reference)
+        let url = &self.database.service_url;
+        replica(&self.database, url, &self.clock, &self.keyring, &self.mfa, &self.tenant, &self.reference)
+    }
+
+    /// Reaches the database by another way from now on; the log goes on as before.
+    pub(crate) fn go_by(&mut self, url: &str) {
+        self.identity = replica(
+            &self.database,
+            url,
+            &self.clock,
+            &self.keyring,
+            &self.mfa,
+            &self.tenant,
+            &self.reference,
+        );
     }
 
     pub(crate) fn now(&self) -> clock::Timestamp {
@@ -209,14 +227,16 @@ impl Bench {
 
 fn replica(
     database: &Database,
+    url: &str,
     clock: &ManualClock,
     keyring: &Arc<Keyring>,
     mfa: &Arc<ScriptedMfa>,
     tenant: &Arc<ScriptedTenant>,
     reference: &SteeredReference,
 ) -> Identity {
-    let store = Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap();
-    let log = Log::open(ServiceName::Identity, store.clone(), Arc::clone(keyring), clock.shared());
+    let connect = |url: &str| Store::connect_lazily(url, PoolOptions::default()).unwrap();
+    let (store, logs) = (connect(url), connect(&database.service_url));
+    let log = Log::open(ServiceName::Identity, logs, Arc::clone(keyring), clock.shared());
     Identity::new(Parts {
         tokens: AccessTokens::new(store.clone(), clock.shared(), Arc::clone(keyring), ISSUER.to_owned()),
         dependents: Dependents::new(ServiceName::Identity, log, Vec::new()),
@@ -224,6 +244,8 @@ fn replica(
         clock: clock.shared(),
         keyring: Arc::clone(keyring),
         passwords: PasswordPool::new(PoolSize::default()).unwrap(),
+        delays: SignInDelays::new(DelayThresholds::default()),
+        refusals: RefusalCounter::default(),
         mfa: Arc::clone(mfa) as Arc<dyn identity::peers::mfa::Mfa>,
         tenant: Arc::clone(tenant) as Arc<dyn identity::peers::tenant::Tenant>,
         clock_guard: ClockGuard::spawn(
@@ -285,7 +307,8 @@ pub(crate) fn public(fault: &Fault) -> String {
 
 /// Refreshes a session.
 pub(crate) async fn refresh(bench: &Bench, session: &OpenedSession) -> Outcome<OpenedSession> {
-    let command = RefreshSession { refresh_token: Some(session.refresh_token.clone()), origin: origin() };
+    let command =
+        RefreshSession { refresh_token: Some(session.refresh_token.clone()), key: None, origin: origin() };
     bench.identity.refresh_session(command).await
 }
 

@@ -55,8 +55,9 @@ async fn a_new_role_ends_sessions_and_sign_ins_and_a_new_name_does_not() {
     assert_eq!(bench.count("SELECT count(*) FROM session WHERE end_cause = 'user_changed'").await, 1);
 
     let events = bench.events().await;
-    let [.., renaming, changing, ending] = events.as_slice() else { panic!("too few events") };
+    let [.., renaming, changing, ending, refused] = events.as_slice() else { panic!("too few events") };
     assert_eq!(ending.r#type, "identity.session.ended");
+    assert_eq!(refused.r#type, "identity.call.refused", "whoever shows its token afterwards");
     for (event, fields, version) in [(renaming, "display_name", 1), (changing, "role", 2)] {
         assert_eq!(event.r#type, "identity.user.updated");
         assert_eq!(event.actor.as_ref().unwrap().id, admin.user_id.to_string());
@@ -76,6 +77,7 @@ async fn a_sign_in_under_way_dies_with_the_role() {
     let command = identity::ops::VerifyMfa {
         sign_in_token: Some(token),
         code: "123456".parse().unwrap(),
+        key: None,
         origin: origin(),
     };
     assert_eq!(bench.identity.verify_mfa(command).await.unwrap_err().reason(), Reason::SignInRefused);

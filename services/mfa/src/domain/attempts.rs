@@ -1,18 +1,8 @@
 //! The one budget of guesses a user has, whatever the guesses are for (RFC 4226 §7.3).
 
 use clock::Timestamp;
-use time::Duration;
 
-/// So many consecutive wrong codes lock.
-pub(crate) const CONSECUTIVE: i32 = 5;
-/// The first lock; each further one is twice as long.
-const FIRST_LOCK: Duration = Duration::minutes(1);
-/// The longest lock.
-const LONGEST_LOCK: Duration = Duration::hours(1);
-/// How long a failure is remembered.
-const WINDOW: Duration = Duration::days(30);
-/// So many failures in the window lock until an administrator resets; success does not clear them.
-const BUDGET: usize = 100;
+use super::Thresholds;
 
 /// A user's attempts so far.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,6 +15,8 @@ pub(crate) struct Attempts {
     pub(crate) locked_until: Option<Timestamp>,
     /// Whether an attempt against the present lock was recorded already.
     pub(crate) lock_recorded: bool,
+    /// Attempts against the lock that were counted and not recorded.
+    pub(crate) refused_while_locked: i32,
     /// Failures of the last 30 days, oldest first.
     pub(crate) recent_failures: Vec<Timestamp>,
     /// When the 30-day budget was used up.
@@ -47,24 +39,42 @@ impl Attempts {
     /// Whether a success would change anything.
     #[must_use]
     pub(crate) fn is_clear(&self) -> bool {
-        self.wrong_codes == 0 && self.lock_level == 0 && self.locked_until.is_none()
+        self.wrong_codes == 0
+            && self.lock_level == 0
+            && self.locked_until.is_none()
+            && self.refused_while_locked == 0
     }
 
-    /// After one more wrong code.
+    /// What was counted against the last lock, to be told now that it ends or has ended.
     #[must_use]
-    pub(crate) fn after_wrong(&self, now: Timestamp) -> Self {
-        let mut next = self.clone();
-        next.recent_failures.retain(|at| *at > now - WINDOW);
+    pub(crate) fn hammered(&self) -> Option<Hammered> {
+        (self.refused_while_locked > 0).then_some(Hammered {
+            attempts: self.refused_while_locked,
+            locked_until: self.locked_until.filter(|_| self.exhausted_time.is_none()),
+        })
+    }
+
+    /// After what was counted against a lock has been told.
+    #[must_use]
+    pub(crate) fn after_telling(&self) -> Self {
+        Self { refused_while_locked: 0, ..self.clone() }
+    }
+
+    /// After one more wrong code. What was counted against the last lock has been told by then.
+    #[must_use]
+    pub(crate) fn after_wrong(&self, now: Timestamp, thresholds: &Thresholds) -> Self {
+        let mut next = self.after_telling();
+        next.recent_failures.retain(|at| *at > now - Thresholds::WINDOW);
         next.recent_failures.push(now);
         // Bounded whatever the row held.
-        let surplus = next.recent_failures.len().saturating_sub(BUDGET);
+        let surplus = next.recent_failures.len().saturating_sub(thresholds.budget);
         next.recent_failures.drain(..surplus);
         next.wrong_codes = self.wrong_codes.saturating_add(1);
-        if next.recent_failures.len() >= BUDGET {
+        if next.recent_failures.len() >= thresholds.budget {
             next.exhausted_time = Some(now);
         }
-        if next.wrong_codes >= CONSECUTIVE {
-            next.locked_until = Some(now + lock_length(self.lock_level));
+        if next.wrong_codes >= thresholds.consecutive {
+            next.locked_until = Some(now + thresholds.lock_length(self.lock_level));
             next.lock_level = self.lock_level.saturating_add(1);
             next.wrong_codes = 0;
         }
@@ -72,6 +82,13 @@ impl Attempts {
             next.lock_recorded = false;
         }
         next
+    }
+
+    /// Of attempts right after a wrong code: whether with it the failures of the window became so many that the password is
+    /// suspected. True once on the way up; again only after the window fell below.
+    #[must_use]
+    pub(crate) fn raise_suspicion(&self, thresholds: &Thresholds) -> bool {
+        self.recent_failures.len() == thresholds.suspicion
     }
 
     /// After a success. The failures of the window stay.
@@ -85,22 +102,32 @@ impl Attempts {
     }
 }
 
-fn lock_length(level: i32) -> Duration {
-    let doublings = u32::try_from(level.clamp(0, 16)).unwrap_or(0);
-    FIRST_LOCK.saturating_mul(1 << doublings).min(LONGEST_LOCK)
+/// Attempts against a lock that were counted and not recorded one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Hammered {
+    /// How many.
+    pub(crate) attempts: i32,
+    /// When the lock ends or ended by itself; none when only an administrator could end it.
+    pub(crate) locked_until: Option<Timestamp>,
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use time::Duration;
     use time::macros::datetime;
 
+    use super::super::thresholds::Asked;
     use super::*;
 
     const START: Timestamp = datetime!(2026-01-01 00:00 UTC);
 
+    fn after_wrong(attempts: &Attempts, now: Timestamp) -> Attempts {
+        attempts.after_wrong(now, &Thresholds::default())
+    }
+
     fn wrong(attempts: &Attempts, times: usize, now: Timestamp) -> Attempts {
-        (0..times).fold(attempts.clone(), |attempts, _| attempts.after_wrong(now))
+        (0..times).fold(attempts.clone(), |attempts, _| after_wrong(&attempts, now))
     }
 
     #[test]
@@ -125,32 +152,86 @@ mod tests {
     fn success_does_not_clear_the_thirty_day_budget() {
         let (mut attempts, mut now) = (Attempts::default(), START);
         for _ in 0..99 {
-            attempts = attempts.after_wrong(now).after_success();
+            attempts = after_wrong(&attempts, now).after_success();
             now += Duration::hours(1);
         }
         assert!(!attempts.is_locked(now));
-        attempts = attempts.after_wrong(now).after_success();
+        attempts = after_wrong(&attempts, now).after_success();
         assert!(attempts.is_locked(now + Duration::days(365)));
 
         let spread = (0..200).fold(Attempts::default(), |attempts, index| {
-            attempts.after_wrong(START + Duration::hours(8 * index)).after_success()
+            after_wrong(&attempts, START + Duration::hours(8 * index)).after_success()
         });
         assert!(!spread.is_locked(START + Duration::days(70)));
     }
 
+    #[test]
+    fn suspicion_is_raised_once_on_the_way_up_and_again_after_the_window_fell_below() {
+        let thresholds = Thresholds::default();
+        let (mut attempts, mut now, mut raised) = (Attempts::default(), START, Vec::new());
+        for number in 1..=40 {
+            attempts = attempts.after_wrong(now, &thresholds).after_success();
+            if attempts.raise_suspicion(&thresholds) {
+                raised.push(number);
+            }
+            now += Duration::minutes(1);
+        }
+        assert_eq!(raised, [20]);
+        // All forgotten but the last ten: the window is below, and ten more raise it again.
+        now = START + Thresholds::WINDOW + Duration::minutes(29);
+        for number in 1..=15 {
+            attempts = attempts.after_wrong(now, &thresholds).after_success();
+            if attempts.raise_suspicion(&thresholds) {
+                raised.push(number);
+            }
+        }
+        assert_eq!(raised, [20, 10]);
+    }
+
+    #[test]
+    fn what_was_counted_against_a_lock_is_told_and_then_forgotten() {
+        let locked = wrong(&Attempts::default(), 5, START);
+        assert_eq!(locked.hammered(), None);
+        let hammered = Attempts { refused_while_locked: 7, ..locked.clone() };
+        let until = locked.locked_until;
+        assert_eq!(hammered.hammered(), Some(Hammered { attempts: 7, locked_until: until }));
+        assert_eq!(hammered.after_telling(), locked);
+        for next in [after_wrong(&hammered, START + Duration::hours(2)), hammered.after_success()] {
+            assert_eq!(next.hammered(), None);
+        }
+        let exhausted = Attempts { exhausted_time: Some(START), ..hammered };
+        assert_eq!(exhausted.hammered().unwrap().locked_until, None);
+    }
+
     proptest! {
-        /// However attempts come, no more than five are evaluated between two locks, and the row stays bounded.
+        /// However attempts come and whatever is configured, no more than so many are evaluated between two locks, no more than
+        /// the budget within thirty days, and the row stays bounded.
         #[test]
-        fn the_budget_is_a_bound(waits in proptest::collection::vec(0i64..7_200, 1..400)) {
-            let (mut attempts, mut now, mut evaluated) = (Attempts::default(), START, 0);
-            for wait in waits {
+        fn the_budget_is_a_bound(
+            waits in proptest::collection::vec((0i64..7_200, proptest::bool::weighted(0.2)), 1..600),
+            consecutive in 3i64..=10,
+            budget in 20i64..=100,
+        ) {
+            let asked = Asked { consecutive, budget, suspicion: 10, ..Asked::DEFAULT };
+            let thresholds = Thresholds::within_bounds(asked).unwrap();
+            let (mut attempts, mut now, mut in_a_row, mut all) = (Attempts::default(), START, 0, 0);
+            for (wait, success) in waits {
                 now += Duration::seconds(wait);
                 if attempts.is_locked(now) { continue; }
-                evaluated += 1;
-                attempts = attempts.after_wrong(now);
-                if attempts.is_locked(now) { evaluated = 0; }
-                prop_assert!(evaluated < CONSECUTIVE);
-                prop_assert!(attempts.recent_failures.len() <= BUDGET);
+                if success {
+                    (attempts, in_a_row) = (attempts.after_success(), 0);
+                    continue;
+                }
+                (in_a_row, all) = (in_a_row + 1, all + 1);
+                attempts = attempts.after_wrong(now, &thresholds);
+                prop_assert!(in_a_row <= consecutive);
+                if attempts.is_locked(now) { in_a_row = 0; }
+                // The whole run is shorter than the window or was cut off by it.
+                let within = attempts.recent_failures.iter().filter(|at| **at > now - Thresholds::WINDOW);
+                prop_assert!(within.count() <= thresholds.budget);
+                if now - START < Thresholds::WINDOW {
+                    prop_assert!(all <= budget);
+                }
             }
         }
     }

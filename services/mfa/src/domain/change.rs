@@ -75,18 +75,13 @@ pub(crate) enum Decision {
     },
 }
 
-/// Decides a change of a target's own level, taken [`ChangeKind::at`] the same moment. `configured` says whether the user
-/// has anything to destroy.
+/// Decides a change of a target's own level, taken [`ChangeKind::at`] the same moment. To disable a user is the reset, and
+/// every reset counts: it ends sessions and open sign-ins even where nothing is left to destroy.
 ///
 /// # Errors
 /// MFA_ENFORCED_BY_PARENT for taking back, or putting off, what is in force at an organisation below one that enforces;
 /// MFA_NOT_DISABLED for a re-enable without a disable.
-pub(crate) fn decide_change(
-    kind: ChangeKind,
-    policy: &Policy,
-    configured: bool,
-    now: Timestamp,
-) -> Result<Decision, Reason> {
+pub(crate) fn decide_change(kind: ChangeKind, policy: &Policy, now: Timestamp) -> Result<Decision, Reason> {
     let own = policy.own();
     let ticket = own.setting.as_ref().is_some_and(|setting| setting.require_ticket);
     match kind {
@@ -105,7 +100,7 @@ pub(crate) fn decide_change(
         ChangeKind::Disable { keep_factors } => {
             may_disable(policy, now)?;
             let destroys = own.place.target.level() == PolicyLevel::User && !keep_factors;
-            let nothing_left = own.own() == Own::Disabled && !(destroys && configured);
+            let nothing_left = own.own() == Own::Disabled && !destroys;
             Ok(match nothing_left {
                 true => Decision::Unchanged,
                 false => {
@@ -180,39 +175,38 @@ mod tests {
         };
         let (same, locked, never) =
             (Ok(Decision::Unchanged), Err(Reason::MfaEnforcedByParent), Err(Reason::MfaNotDisabled));
-        // change, user level, above enforces, own value, configured
-        for (kind, user, above, own, configured, expected) in [
-            (enforce, false, false, Unset, false, set(true, false)),
-            (enforce, false, true, Disabled, false, set(true, false)),
-            (enforce, false, false, Enforced, false, same),
-            (destroy, false, false, Enforced, false, set(false, false)),
-            (destroy, false, true, Enforced, false, locked),
-            (destroy, false, true, Disabled, false, locked),
-            (destroy, false, false, Disabled, false, same),
-            (destroy, true, true, Enforced, true, set(false, true)),
-            (destroy, true, true, Disabled, true, set(false, true)),
-            (destroy, true, true, Disabled, false, same),
-            (keep, true, true, Enforced, true, set(false, false)),
-            (keep, true, true, Disabled, true, same),
-            (ChangeKind::Reenable, true, true, Disabled, false, set(true, false)),
-            (ChangeKind::Reenable, true, true, Enforced, false, never),
-            (ChangeKind::Reenable, false, false, Unset, false, never),
+        // change, user level, above enforces, own value
+        for (kind, user, above, own, expected) in [
+            (enforce, false, false, Unset, set(true, false)),
+            (enforce, false, true, Disabled, set(true, false)),
+            (enforce, false, false, Enforced, same),
+            (destroy, false, false, Enforced, set(false, false)),
+            (destroy, false, true, Enforced, locked),
+            (destroy, false, true, Disabled, locked),
+            (destroy, false, false, Disabled, same),
+            (destroy, true, true, Enforced, set(false, true)),
+            (destroy, true, true, Disabled, set(false, true)),
+            (keep, true, true, Enforced, set(false, false)),
+            (keep, true, true, Disabled, same),
+            (ChangeKind::Reenable, true, true, Disabled, set(true, false)),
+            (ChangeKind::Reenable, true, true, Enforced, never),
+            (ChangeKind::Reenable, false, false, Unset, never),
         ] {
-            let decided = decide_change(kind, &policy(user, above, own), configured, NOW);
-            assert_eq!(decided, expected, "{kind:?} user {user} above {above} own {own:?} {configured}");
+            let decided = decide_change(kind, &policy(user, above, own), NOW);
+            assert_eq!(decided, expected, "{kind:?} user {user} above {above} own {own:?}");
         }
     }
 
     #[test]
     fn what_is_in_force_is_put_off_only_where_it_could_be_disabled() {
         let kind = ChangeKind::Enforce { enforce_from: Some(NOW + Duration::DAY), require_ticket: true };
-        let decided = |user, above| decide_change(kind, &policy(user, above, Own::Enforced), false, NOW);
+        let decided = |user, above| decide_change(kind, &policy(user, above, Own::Enforced), NOW);
         assert_eq!(decided(false, true), Err(Reason::MfaEnforcedByParent));
         for (user, above) in [(false, false), (true, true)] {
             assert!(matches!(decided(user, above), Ok(Decision::Set { enforced: true, .. })));
         }
         // What is not in force can be announced anywhere: it takes nothing back.
-        let unset = decide_change(kind, &policy(false, true, Own::Disabled), false, NOW);
+        let unset = decide_change(kind, &policy(false, true, Own::Disabled), NOW);
         assert!(matches!(unset, Ok(Decision::Set { enforced: true, .. })));
     }
 
@@ -236,7 +230,7 @@ mod tests {
         let from = Some(NOW + Duration::days(3));
         for (enforce_from, require_ticket) in [(from, true), (None, false)] {
             let kind = ChangeKind::Enforce { enforce_from, require_ticket };
-            let decided = decide_change(kind, &policy(false, false, Own::Enforced), false, NOW);
+            let decided = decide_change(kind, &policy(false, false, Own::Enforced), NOW);
             assert_eq!(
                 decided,
                 Ok(Decision::Set { enforced: true, enforce_from, require_ticket, destroys: false })

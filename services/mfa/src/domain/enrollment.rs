@@ -7,7 +7,7 @@ use fault::Reason;
 use time::Duration;
 use types::{EnrollmentId, SessionId, SignInId, TokenHash};
 
-use super::TimeStep;
+use super::{PendingCodes, TimeStep};
 
 /// How long an enrolment lives.
 pub(crate) const LIFETIME: Duration = Duration::minutes(15);
@@ -74,6 +74,8 @@ pub(crate) struct Pending {
     pub(crate) wrong_codes: i32,
     /// Set once a code proved it.
     pub(crate) confirmed: Option<Confirmed>,
+    /// The recovery codes that were shown when it was proved.
+    pub(crate) recovery: Option<PendingCodes>,
     /// The ticket it was begun with.
     pub(crate) ticket: Option<TokenHash>,
     /// When it dies.
@@ -134,6 +136,7 @@ mod tests {
             generation: 7,
             wrong_codes: 0,
             confirmed: None,
+            recovery: None,
             ticket: None,
             expire_time: NOW + LIFETIME,
         }

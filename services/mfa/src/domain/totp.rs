@@ -8,12 +8,12 @@ use totp_rs::{Algorithm, Builder, Totp};
 use types::{OneTimeCode, random_bytes};
 use zeroize::Zeroizing;
 
+use super::Window;
+
 /// The length of a secret: 160 bits (RFC 4226 §4 R6).
 const SECRET_LENGTH: usize = 20;
 /// The length of a time step in seconds.
 const STEP_SECONDS: i64 = 30;
-/// How many steps a phone's clock may be off, either way (R13).
-const DRIFT: i64 = 1;
 
 /// The number of a time step: seconds since 1970 divided by thirty. Stays a 64-bit number, so 2038 is a year like others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,18 +64,17 @@ impl TotpSecret {
         Zeroizing::new(BASE32_NOPAD.encode(self.expose()))
     }
 
-    /// The step within ±1 of `now` whose code this is. Takes the same time for every code: all steps are computed and
-    /// compared whole. When two steps have the same code, it is the later one.
+    /// The step of the window whose code this is. Takes the same time for every code: all steps are computed and compared
+    /// whole. When two steps have the same code, it is the later one.
     ///
     /// # Errors
     /// INTERNAL: totp-rs refuses our parameters, which is a defect.
-    pub(crate) fn matching_step(&self, code: &OneTimeCode, now: Timestamp) -> Outcome<Option<TimeStep>> {
+    pub(crate) fn matching_step(&self, code: &OneTimeCode, window: Window) -> Outcome<Option<TimeStep>> {
         let totp = self.totp(Algorithm::SHA1, 6)?;
-        let TimeStep(present) = TimeStep::at(now);
         let (mut found, mut step) = (Choice::from(0), 0i64);
-        for candidate in present - DRIFT..=present + DRIFT {
-            let equal = code_of(&totp, TimeStep(candidate)).as_bytes().ct_eq(code.expose().as_bytes());
-            step.conditional_assign(&candidate, equal);
+        for candidate in window.steps() {
+            let equal = code_of(&totp, candidate).as_bytes().ct_eq(code.expose().as_bytes());
+            step.conditional_assign(&candidate.0, equal);
             found |= equal;
         }
         Ok(bool::from(found).then_some(TimeStep(step)))
@@ -109,6 +108,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::domain::Drift;
 
     const SEED: &[u8] = b"1234567890123456789012345678901234567890123456789012345678901234";
 
@@ -147,15 +147,21 @@ mod tests {
     }
 
     #[test]
-    fn one_step_either_way_matches_and_says_which() {
+    fn the_steps_of_the_window_match_and_no_other_and_it_says_which() {
         let secret = TotpSecret::from_bytes(&SEED[..20]).unwrap();
         // Past 2038, where a 32-bit time would have ended.
-        let now = datetime!(2040-05-05 10:00:15 UTC);
-        let TimeStep(present) = TimeStep::at(now);
-        for offset in -3..=3 {
-            let code: OneTimeCode = code(Algorithm::SHA1, 20, 6, present + offset).parse().unwrap();
-            let expected = (offset.abs() <= 1).then_some(TimeStep(present + offset));
-            assert_eq!(secret.matching_step(&code, now).unwrap(), expected, "{offset}");
+        let present = TimeStep::at(datetime!(2040-05-05 10:00:15 UTC));
+        for (drift, reach, accepted) in [(0, 1, -1..=1), (1, 1, 0..=2), (-1, 1, -2..=0), (0, 2, -2..=2)] {
+            let window = Window::around(present, Drift::from_steps(drift), reach);
+            for offset in -4..=4 {
+                let code: OneTimeCode = code(Algorithm::SHA1, 20, 6, present.0 + offset).parse().unwrap();
+                let expected = accepted.contains(&offset).then_some(TimeStep(present.0 + offset));
+                assert_eq!(
+                    secret.matching_step(&code, window).unwrap(),
+                    expected,
+                    "{drift} {reach} {offset}"
+                );
+            }
         }
     }
 

@@ -144,7 +144,7 @@ impl World {
             Kind::Reenable => ChangeKind::Reenable,
         };
         let policy = self.policy(target);
-        let Ok(decision) = decide_change(kind.at(self.now).unwrap(), &policy, false, self.now) else {
+        let Ok(decision) = decide_change(kind.at(self.now).unwrap(), &policy, self.now) else {
             return false;
         };
         if let Decision::Set { enforced, enforce_from, require_ticket, .. } = decision {

@@ -3,7 +3,7 @@
 use clock::Timestamp;
 use types::FactorId;
 
-use super::{Attempts, TimeStep};
+use super::{Attempts, Drift, TimeStep};
 
 /// A user's state that outlives factors.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,10 +49,14 @@ impl UserState {
 pub(crate) struct Factor {
     /// The factor.
     pub(crate) id: FactorId,
-    /// The secret as it is stored.
+    /// The secret as it is stored, bound to the generation and the last step.
     pub(crate) sealed_secret: Vec<u8>,
+    /// The user's generation that began with it; none where an earlier version sealed the secret.
+    pub(crate) generation: Option<i64>,
     /// The highest time step accepted so far.
     pub(crate) last_step: TimeStep,
+    /// How far the phone's clock was off then.
+    pub(crate) drift: Drift,
     /// When it became active.
     pub(crate) enroll_time: Timestamp,
     /// When a code of it was accepted last.

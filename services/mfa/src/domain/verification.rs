@@ -6,7 +6,7 @@
 use clock::Timestamp;
 use fault::Reason;
 
-use super::{Attempts, TimeStep};
+use super::{Attempts, Thresholds, TimeStep};
 
 /// What becomes of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub(crate) enum Verdict {
         attempts: Attempts,
         /// Consecutive wrong codes, this one included.
         wrong_codes: i32,
+        /// Whether with it the failures became so many that the password is suspected.
+        suspicious: bool,
     },
     /// The code's time step was accepted before. It does not count: whoever presents it once knew the factor.
     Replayed,
@@ -38,15 +40,25 @@ pub(crate) enum Verdict {
     NoFactor,
     /// Factor or policy changed since the sign-in or session that asks began. Nothing was compared.
     Outdated,
+    /// The attempt's id belongs to another attempt, or to one of too long ago. Nothing was compared.
+    AttemptReused,
 }
 
 impl Verdict {
+    /// Whether a code was compared.
+    #[must_use]
+    pub(crate) const fn is_evaluated(&self) -> bool {
+        matches!(self, Self::Accepted { .. } | Self::Wrong { .. } | Self::Replayed)
+    }
+
     /// What the caller is told; none when the code was accepted. Wrong, used and locked are one answer.
     #[must_use]
     pub(crate) fn reason(&self) -> Option<Reason> {
         match self {
             Self::Accepted { .. } => None,
-            Self::Wrong { .. } | Self::Replayed | Self::Locked { .. } => Some(Reason::CodeRefused),
+            Self::Wrong { .. } | Self::Replayed | Self::Locked { .. } | Self::AttemptReused => {
+                Some(Reason::CodeRefused)
+            }
             Self::NoFactor => Some(Reason::FactorMissing),
             Self::Outdated => Some(Reason::GenerationOutdated),
         }
@@ -73,12 +85,15 @@ pub(crate) fn judge(
     matched: Option<TimeStep>,
     last_step: TimeStep,
     attempts: &Attempts,
+    thresholds: &Thresholds,
     now: Timestamp,
 ) -> Verdict {
     match matched {
         None => {
             let wrong_codes = attempts.wrong_codes.saturating_add(1);
-            Verdict::Wrong { attempts: attempts.after_wrong(now), wrong_codes }
+            let attempts = attempts.after_wrong(now, thresholds);
+            let suspicious = attempts.raise_suspicion(thresholds);
+            Verdict::Wrong { attempts, wrong_codes, suspicious }
         }
         Some(step) if step <= last_step => Verdict::Replayed,
         Some(step) => Verdict::Accepted { step, attempts: attempts.after_success() },
@@ -96,7 +111,7 @@ mod tests {
     #[test]
     fn only_a_step_above_the_last_is_accepted() {
         let attempts = Attempts { wrong_codes: 4, lock_level: 2, ..Attempts::default() };
-        let judge = |matched| judge(matched, TimeStep(10), &attempts, NOW);
+        let judge = |matched| judge(matched, TimeStep(10), &attempts, &Thresholds::default(), NOW);
         assert_eq!(
             judge(Some(TimeStep(11))),
             Verdict::Accepted { step: TimeStep(11), attempts: Attempts::default() }
@@ -104,7 +119,9 @@ mod tests {
         for step in [TimeStep(10), TimeStep(9)] {
             assert_eq!(judge(Some(step)), Verdict::Replayed);
         }
-        let Verdict::Wrong { attempts, wrong_codes } = judge(None) else { panic!("wrong") };
+        let Verdict::Wrong { attempts, wrong_codes, suspicious: false } = judge(None) else {
+            panic!("wrong")
+        };
         assert_eq!((wrong_codes, attempts.lock_level), (5, 3));
         assert!(attempts.is_locked(NOW));
     }

@@ -5,22 +5,27 @@ use std::sync::Arc;
 use access::SignedIn;
 use clock::Timestamp;
 use eventlog::Act;
-use fault::{Outcome, Reason};
+use eventlog::request_record::sealed::{self, Kept};
+use fault::{Fault, Outcome, Reason};
 use keyring::Keyring;
 use store::{Recorded, Unit};
-use types::{EnrollmentId, EventId, FactorId, OrganizationPath, SignInId, UserId};
+use types::{EnrollmentId, EventId, FactorId, OrganizationPath, RecoverySetId, SignInId, UserId};
 
+use super::lock_events::tell_hammering;
+use super::recovery_key::adopt;
 use super::secrets::{Holder, open, seal};
-use super::{Call, Mfa, Seen, SignInCall};
-use crate::domain::{Chain, Confirmed, EnrollmentBinding, Factor, Pending, UserState, usable};
+use super::{Call, ListedFactor, Mfa, Seen, SignInCall};
+use crate::domain::{
+    Chain, Confirmed, Drift, EnrollmentBinding, Factor, Pending, PendingCodes, Policy, UserState, usable,
+};
 use crate::store::adoption::marks;
-use crate::store::events::{self, Whom};
-use crate::store::{self as rows, UserKey};
+use crate::store::events::{self, Detail, NotificationKind, Whom};
+use crate::store::{self as rows, Answer, UserKey};
 
 /// A factor that became active.
 #[derive(Debug, Clone)]
 pub(crate) struct Acknowledged {
-    pub(crate) factor: Factor,
+    pub(crate) listed: ListedFactor,
     /// When the code that confirmed it was checked.
     pub(crate) verify_time: Timestamp,
     /// The user's generation with it.
@@ -36,11 +41,19 @@ struct Context {
     binding: EnrollmentBinding,
     /// At sign-in: what it was told when it began.
     seen: Option<Seen>,
+    kept: Option<sealed::Key>,
     factor_id: FactorId,
+    set_id: RecoverySetId,
 }
 
+/// Ends a unit that has nothing to do: this sign-in or session has activated the present factor before.
+#[derive(Debug, thiserror::Error)]
+#[error("acknowledged before")]
+struct AcknowledgedBefore(Acknowledged);
+
 impl Mfa {
-    /// Activates the factor that a sign-in confirmed. Identity, who asks, raises its own floor by following the event.
+    /// Activates the factor that a sign-in confirmed. Identity, who asks, raises its own floor by following the event. Asked
+    /// again, the same sign-in gets the same answer until something else changes.
     ///
     /// # Errors
     /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, GENERATION_OUTDATED, CORRUPT.
@@ -52,14 +65,16 @@ impl Mfa {
     ) -> Outcome<Acknowledged> {
         let act = call.act(self.clock.now());
         let (path, user_id) = (call.user.path, call.user.id);
-        self.activate(act, path, user_id, EnrollmentBinding::SignIn(sign_in_id), Some(seen)).await
+        self.activate(act, path, user_id, EnrollmentBinding::SignIn(sign_in_id), Some(seen), None).await
     }
 
     /// Activates the factor that the caller's session confirmed; an older one is dead from now on. Answers when it is in
-    /// force everywhere.
+    /// force everywhere. Asked again, the same session gets the same answer until something else changes; with the same request
+    /// id it never activates another.
     ///
     /// # Errors
-    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, CORRUPT; NOT_YET_IN_FORCE: the factor
+    /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, CORRUPT, REQUEST_ID_REUSED,
+    /// GENERATION_OUTDATED: it was done under this request id, and something has changed since; NOT_YET_IN_FORCE: the factor
     /// is active.
     pub(crate) async fn acknowledge_enrollment(
         &self,
@@ -68,7 +83,8 @@ impl Mfa {
     ) -> Outcome<Acknowledged> {
         let act = call.act_of(caller, self.clock.now());
         let binding = EnrollmentBinding::Session(caller.session_id);
-        let acknowledged = self.activate(act, caller.path.clone(), caller.user_id, binding, None).await?;
+        let (path, kept) = (caller.path.clone(), call.kept.clone());
+        let acknowledged = self.activate(act, path, caller.user_id, binding, None, kept).await?;
         self.in_force.await_in_force(acknowledged.event_id).await?;
         Ok(acknowledged)
     }
@@ -80,28 +96,52 @@ impl Mfa {
         user_id: UserId,
         binding: EnrollmentBinding,
         seen: Option<Seen>,
+        kept: Option<sealed::Key>,
     ) -> Outcome<Acknowledged> {
-        let keyring = Arc::clone(&self.keyring);
-        let context = Context { keyring, act, path, user_id, binding, seen, factor_id: FactorId::generate() };
+        let (keyring, factor_id) = (Arc::clone(&self.keyring), FactorId::generate());
+        let set_id = RecoverySetId::generate();
+        let (of, at) = (path.clone(), act.clone());
+        let context = Context { keyring, act, path, user_id, binding, seen, kept, factor_id, set_id };
         let unit = self
             .store
             .unit("acknowledge_enrollment", context, |unit, context| Box::pin(check(unit, context)));
-        unit.await?.map_err(|reason| {
+        let outcome = or_acknowledged_before(unit.await);
+        self.alarmed(at, &of, user_id, outcome).await?.map_err(|reason| {
             rpc::refusal_is_recorded();
             reason.into()
         })
     }
 }
 
+/// The unit's outcome, or the first answer where it ended with that.
+fn or_acknowledged_before(
+    outcome: Outcome<Result<Acknowledged, Reason>>,
+) -> Outcome<Result<Acknowledged, Reason>> {
+    outcome.or_else(|fault| match fault.cause().and_then(|cause| cause.downcast_ref()) {
+        Some(AcknowledgedBefore(acknowledged)) => Ok(Ok(acknowledged.clone())),
+        None => Err(fault),
+    })
+}
+
 async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Result<Acknowledged, Reason>>> {
-    let Context { act, path, user_id, binding, seen, .. } = context;
+    let Context { act, path, user_id, binding, seen, kept, .. } = context;
     let user = UserKey::new(path, *user_id);
+    let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let state = rows::user::lock(unit, user).await?;
     let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
+    let pending = usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at);
+    let was_done = earlier.as_ref().map(Kept::generation);
+    if was_done == Some(state.generation) || was_done.is_none() && pending.is_err() {
+        again(unit, context, &state, &policy).await?;
+    }
+    if was_done.is_some() {
+        // It was done, and is no more what holds.
+        return Err(Reason::GenerationOutdated.into());
+    }
     if seen.as_ref().is_some_and(|seen| !seen.is_present(&state, &policy.version())) {
         return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
     }
-    let pending = usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at)?;
+    let pending = pending?;
     let confirmed = pending.confirmed.ok_or(Reason::EnrollmentNotConfirmed)?;
     // It may have come to be demanded since this enrolment began. A factor that is replaced has proved more.
     let requires_ticket = state.ticket_required || policy.effective(act.at).requires_ticket;
@@ -112,6 +152,29 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resul
     activate(unit, context, &state, &pending, confirmed).await
 }
 
+/// Ends the unit with the first answer, where the present factor is what this sign-in or session has acknowledged.
+async fn again(unit: &Unit<'_>, context: &Context, state: &UserState, policy: &Policy) -> Outcome<()> {
+    let Context { act, path, user_id, binding, seen, .. } = context;
+    let user = UserKey::new(path, *user_id);
+    let Some(enrolled) = rows::factor::enrolled(unit, user).await? else { return Ok(()) };
+    // What a sign-in was told is of before its own enrolment.
+    let told = seen.clone().map(|seen| Seen { generation: seen.generation.saturating_add(1), ..seen });
+    if !enrolled.is_last_act_of(*binding, state.generation)
+        || told.is_some_and(|told| !told.is_present(state, &policy.version()))
+    {
+        return Ok(());
+    }
+    let Some(factor) = rows::factor::load_in_unit(unit, user).await? else { return Ok(()) };
+    let left = rows::recovery_codes::count(unit, user).await?;
+    let acknowledged = Acknowledged {
+        listed: ListedFactor::of(factor, left, &state.attempts, act.at),
+        verify_time: enrolled.verify_time,
+        generation: enrolled.generation,
+        event_id: enrolled.event_id,
+    };
+    Err(Fault::new(Reason::Internal).with_cause(AcknowledgedBefore(acknowledged)))
+}
+
 fn refuse(
     unit: &mut Unit<'_>,
     context: &Context,
@@ -119,6 +182,7 @@ fn refuse(
     reason: Reason,
 ) -> Recorded<Result<Acknowledged, Reason>> {
     let whom = Whom { path: &context.path, user_id: context.user_id };
+    let enrollment = (enrollment, context.binding);
     let draft = events::enrollment_refused(&context.act, &whom, enrollment, (0, false), reason.as_str());
     unit.record(draft).with(Err(reason))
 }
@@ -130,35 +194,51 @@ async fn activate(
     pending: &Pending,
     confirmed: Confirmed,
 ) -> Outcome<Recorded<Result<Acknowledged, Reason>>> {
-    let Context { keyring, act, path, user_id, binding, factor_id, .. } = context;
-    let user = UserKey::new(path, *user_id);
+    let Context { keyring, act, path, user_id, binding, kept, factor_id, .. } = context;
+    let (user, whom) = (UserKey::new(path, *user_id), Whom { path, user_id: *user_id });
     // Sealed anew: a secret opens only in the row it was sealed for.
     let secret = open(keyring, Holder::Pending(pending.id), *user_id, &pending.sealed_secret)?;
-    let factor = Factor {
+    let next = state.after_enrollment();
+    let mut factor = Factor {
         id: *factor_id,
-        sealed_secret: seal(keyring, Holder::Factor(*factor_id), *user_id, &secret)?,
+        sealed_secret: Vec::new(),
+        generation: Some(next.generation),
         last_step: confirmed.step,
+        // Whoever enrols reads and types for the first time, and slowly: it says little about the phone's clock.
+        drift: Drift::NONE,
         enroll_time: act.at,
         last_use_time: None,
     };
-    let state = state.after_enrollment();
+    factor.sealed_secret = seal(keyring, Holder::of_factor(&factor), *user_id, &secret)?;
+    tell_hammering(unit, act, &whom, &state.attempts);
+    let state = next;
     rows::user::save(unit, user, &state).await?;
     let replaced = rows::factor::delete(unit, user).await?;
-    rows::factor::insert(unit, user, &factor).await?;
+    let ids = (*factor_id, pending.id);
+    let draft = events::factor_enrolled(act, &whom, ids, *binding, state.generation, replaced, confirmed.at);
+    let event_id = draft.event_id();
+    rows::factor::insert(unit, user, &factor, event_id).await?;
+    // With the old factor went its recovery codes. What was confirmed before there were any has none.
+    let recovery_codes_left = pending.recovery.as_ref().map_or(0, PendingCodes::count);
+    if let Some(codes) = &pending.recovery {
+        let set = adopt(keyring, pending.id, *user_id, codes, (*factor_id, context.set_id))?;
+        rows::recovery_codes::replace(unit, user, &set, act.at).await?;
+    }
     if let Some(ticket) = pending.ticket {
         rows::ticket::spend(unit, user, ticket, act.at).await?;
     }
     rows::ticket::delete_unspent(unit, user).await?;
     rows::pending::delete_all(unit, user).await?;
     marks::mark_user(unit, user, act.at).await?;
-    let whom = Whom { path, user_id: *user_id };
-    let ids = (*factor_id, pending.id);
-    let draft = events::factor_enrolled(act, &whom, ids, *binding, state.generation, replaced);
+    sealed::insert(unit, kept.as_ref(), event_id, state.generation, &Answer::done(), act.at).await?;
     let acknowledged = Acknowledged {
-        factor,
+        listed: ListedFactor::of(factor, recovery_codes_left, &state.attempts, act.at),
         verify_time: confirmed.at,
         generation: state.generation,
-        event_id: draft.event_id(),
+        event_id,
     };
-    Ok(unit.record(draft).with(Ok(acknowledged)))
+    let receipt = unit.record(draft);
+    let (kind, about) = (NotificationKind::FactorEnrolled, acknowledged.event_id);
+    let _also = unit.record(events::notification_due(act, &whom, kind, about, Detail::default()));
+    Ok(receipt.with(Ok(acknowledged)))
 }

@@ -51,6 +51,7 @@ pub(crate) async fn apply_organization(
     if is_news && facts.state == OrganizationState::Deleted {
         let organization = facts.id();
         rows::user::reset_all(unit, organization).await?;
+        rows::recovery_attempts::delete_all_of(unit, organization).await?;
         rows::factor::delete_all(unit, organization).await?;
         rows::pending::delete_all_of(unit, organization).await?;
         rows::ticket::delete_unspent_of(unit, organization).await?;
@@ -90,9 +91,9 @@ pub(crate) async fn apply_user(unit: &mut Unit<'_>, facts: &UserFacts, act: &Act
     rows::known_user::apply(unit, facts).await?;
     if let Some(cause) = Destruction::by_change(before, facts) {
         let state = rows::user::lock(unit, user).await?;
-        let destroyed = destroy(unit, user, &state).await?;
-        let (whom, generation) =
-            (Whom { path: &facts.path, user_id: facts.id }, state.after_reset().generation);
+        let whom = Whom { path: &facts.path, user_id: facts.id };
+        let destroyed = destroy(unit, act, &whom, &state).await?;
+        let generation = state.after_reset().generation;
         let draft = events::configuration_destroyed(act, &whom, generation, destroyed, cause);
         let _recorded = unit.record(draft);
     }

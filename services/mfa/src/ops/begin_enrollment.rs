@@ -15,11 +15,11 @@ use types::{
 use wire::UserState as Standing;
 
 use super::secrets::{Holder, seal};
-use super::try_code::{Attempt, count, try_code};
+use super::try_code::{Attempt, End, count, try_code};
 use super::{Call, Mfa, Seen, SignInCall};
 use crate::domain::{
-    Chain, ENROLLMENT_LIFETIME, EnrollmentBinding, Factor, Pending, Shown, TicketClaim, TotpSecret,
-    UserState, admit, show,
+    Chain, ENROLLMENT_LIFETIME, EnrollmentBinding, Factor, Pending, Shown, Thresholds, TicketClaim,
+    TotpSecret, UserState, admit, show,
 };
 use crate::store::events::{self, Purpose, Whom};
 use crate::store::{self as rows, UserKey};
@@ -42,6 +42,7 @@ enum Entry {
 
 struct Context {
     keyring: Arc<Keyring>,
+    thresholds: Thresholds,
     act: Act,
     path: OrganizationPath,
     user_id: UserId,
@@ -115,6 +116,7 @@ impl Mfa {
         let expire_time = act.at + ENROLLMENT_LIFETIME;
         let context = Context {
             keyring: Arc::clone(&self.keyring),
+            thresholds: self.thresholds,
             sealed_secret: seal(&self.keyring, Holder::Pending(id), user_id, &secret)?,
             ticket: ticket.as_ref().map(digest::token_hash),
             act,
@@ -125,10 +127,12 @@ impl Mfa {
             id,
             expire_time,
         };
-        let user = UserKey::new(&context.path, user_id);
+        let (user, act, path) =
+            (UserKey::new(&context.path, user_id), context.act.clone(), context.path.clone());
         let unit =
             self.store.unit("begin_enrollment", context, |unit, context| Box::pin(begin(unit, context)));
-        if let Err(reason) = count(&self.store, user, unit.await).await? {
+        let outcome = self.alarmed(act, &path, user_id, unit.await).await;
+        if let Err(reason) = count(&self.store, user, outcome).await? {
             rpc::refusal_is_recorded();
             return Err(reason.into());
         }
@@ -201,6 +205,7 @@ async fn write(
         generation,
         wrong_codes: 0,
         confirmed: None,
+        recovery: None,
         ticket,
         expire_time: *expire_time,
     };
@@ -224,14 +229,16 @@ async fn prove(
     })?;
     let whom = Whom { path: &context.path, user_id: context.user_id };
     let purpose = Purpose { session_id: context.binding.session_id(), ..Purpose::default() };
-    let attempt = Attempt { keyring: &context.keyring, act: &context.act, whom, code, purpose };
-    let (receipt, verdict) = try_code(unit, &attempt, state, Some(factor)).await?;
+    let (keyring, thresholds) = (&*context.keyring, context.thresholds);
+    let attempt = Attempt { keyring, thresholds, act: &context.act, whom, code, purpose, end: End::More };
+    let (receipt, verdict, _) = try_code(unit, &attempt, state, Some(factor)).await?;
     Ok((receipt, verdict.reason()))
 }
 
 fn refuse(unit: &mut Unit<'_>, context: &Context, reason: Reason) -> Recorded<Begun> {
     let whom = Whom { path: &context.path, user_id: context.user_id };
-    let draft = events::enrollment_refused(&context.act, &whom, None, (0, false), reason.as_str());
+    let enrollment = (None, context.binding);
+    let draft = events::enrollment_refused(&context.act, &whom, enrollment, (0, false), reason.as_str());
     unit.record(draft).with(Err(reason))
 }
 

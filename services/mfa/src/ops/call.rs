@@ -2,7 +2,8 @@
 
 use access::SignedIn;
 use clock::Timestamp;
-use eventlog::{Act, Actor, request_record};
+use eventlog::request_record::{self, sealed};
+use eventlog::{Act, Actor};
 use rpc::CallInfo;
 use types::{RequestId, SessionId};
 use wire::{Client, PolicyVersion, UserFacts};
@@ -18,6 +19,8 @@ pub(crate) struct Call {
     pub(crate) request_id: Option<RequestId>,
     /// The same id with caller, method and content: what makes a repetition recognisable.
     pub(crate) request: Option<request_record::Key>,
+    /// In its place, where what is answered or sent holds a secret: what the answer is kept sealed with.
+    pub(crate) kept: Option<sealed::Key>,
 }
 
 impl Call {

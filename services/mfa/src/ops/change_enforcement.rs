@@ -7,12 +7,15 @@ use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
 use types::EventId;
 
+use super::lock_events::tell_hammering;
+use super::recovery_attempts::forget;
 use super::set_policy::{NewValue, set_policy};
 use super::{Call, Explained, Mfa};
 use crate::domain::{
     Change, ChangeKind, Decision, Located, Policy, Target, TooFarAhead, UserState, decide_change, etag,
     may_change,
 };
+use crate::store::events::{self, Detail, NotificationKind, Whom};
 use crate::store::{self as rows, UserKey};
 
 /// A change that somebody asks for.
@@ -121,11 +124,7 @@ async fn change(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(Eve
     {
         return Err(Reason::EtagMismatch.into());
     }
-    let configured = match user {
-        Some(user) => is_configured(unit, user, act).await?,
-        None => false,
-    };
-    match decide_change(change.kind, &policy, configured, act.at)? {
+    match decide_change(change.kind, &policy, act.at)? {
         Decision::Unchanged => {
             let event_id = policy.own().setting.as_ref().map(|setting| setting.event_id);
             Err(Fault::new(Reason::MfaStateUnchanged).with_cause(Unchanged(event_id)))
@@ -147,13 +146,14 @@ async fn apply(
     let Decision::Set { enforced, enforce_from, require_ticket, destroys } = decision else {
         return Err(Reason::MfaStateUnchanged.into());
     };
-    let generation = match user {
-        Some((state, key)) if destroys => {
-            destroy(unit, key, state).await?;
-            state.after_reset().generation
+    let Context { act, located, request, .. } = context;
+    let whom = user.map(|(_, key)| Whom { path: located.path(), user_id: key.user_id });
+    let (generation, destroyed) = match (user, &whom) {
+        (Some((state, _)), Some(whom)) if destroys => {
+            (state.after_reset().generation, destroy(unit, act, whom, state).await?)
         }
-        Some((state, _)) => state.generation,
-        None => 0,
+        (Some((state, _)), _) => (state.generation, None),
+        (None, _) => (0, None),
     };
     let value = NewValue {
         event_type: event_type(context.change.kind),
@@ -165,32 +165,35 @@ async fn apply(
         destroyed: destroys,
         at_creation: false,
     };
-    let Context { act, located, request, .. } = context;
     let (receipt, event_id) = set_policy(unit, act, located.path(), policy.own(), &value).await?;
+    if let (Some(_), Some(whom)) = (destroyed, &whom) {
+        let kind = NotificationKind::FactorReset;
+        let _also = unit.record(events::notification_due(act, whom, kind, event_id, Detail::default()));
+    }
     request_record::insert(unit, request.as_ref(), event_id, &(), act.at).await?;
     Ok(receipt.with((event_id, ())))
 }
 
 /// Destroys what is configured, raises the generation and wipes the slate: from the commit on, no open sign-in finishes.
-/// Which factor was destroyed, when there was one.
+/// Which factor was destroyed, when there was one. How often its last lock was tried is told with it.
 ///
 /// # Errors
 /// The database's.
 pub(super) async fn destroy(
-    unit: &Unit<'_>,
-    user: UserKey,
+    unit: &mut Unit<'_>,
+    act: &Act,
+    whom: &Whom<'_>,
     state: &UserState,
 ) -> Outcome<Option<types::FactorId>> {
+    let user = UserKey::new(whom.path, whom.user_id);
+    tell_hammering(unit, act, whom, &state.attempts);
+    forget(unit, act, whom).await?;
     rows::user::save(unit, user, &state.after_reset()).await?;
+    // The recovery codes go with the factor.
     let destroyed = rows::factor::delete(unit, user).await?;
     rows::pending::delete_all(unit, user).await?;
     rows::ticket::delete_unspent(unit, user).await?;
     Ok(destroyed)
-}
-
-async fn is_configured(unit: &Unit<'_>, user: UserKey, act: &Act) -> Outcome<bool> {
-    Ok(rows::factor::load_in_unit(unit, user).await?.is_some()
-        || rows::pending::any_alive(unit, user, act.at).await?)
 }
 
 const fn event_type(kind: ChangeKind) -> &'static str {

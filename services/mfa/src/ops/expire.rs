@@ -1,4 +1,4 @@
-//! Removing what is dead anyway.
+//! Removing what is dead anyway; and every hour, telling what was only counted.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use fault::Outcome;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Mfa;
-use crate::store::expiry;
+use crate::store::{expiry, secret_alarm};
 
 /// How often.
 const EVERY: Duration = Duration::from_hours(1);
@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_hours(1);
 const KEPT: time::Duration = time::Duration::days(1);
 
 impl Mfa {
-    /// Removes enrolments and tickets that have been dead for a day; how many.
+    /// Removes enrolments and tickets that have been dead for a day, and the marks of alarms as old; how many.
     ///
     /// # Errors
     /// The database's.
@@ -23,7 +23,8 @@ impl Mfa {
         let work = self.store.bookkeeping("expire", before, |unit, before| {
             Box::pin(async move {
                 let pending = expiry::delete_pending(unit, *before).await?;
-                Ok(pending + expiry::delete_tickets(unit, *before).await?)
+                let alarms = secret_alarm::delete_old(unit, *before).await?;
+                Ok(pending + alarms + expiry::delete_tickets(unit, *before).await?)
             })
         });
         work.await
@@ -39,6 +40,9 @@ impl Mfa {
                 Ok(0) => {}
                 Ok(removed) => tracing::info!(removed, "removed expired enrolments and tickets"),
                 Err(fault) => tracing::warn!(%fault, "could not remove expired enrolments and tickets"),
+            }
+            if let Err(fault) = self.tell_ended_locks().await {
+                tracing::warn!(%fault, "could not tell of locks that have ended");
             }
         }
     }

@@ -82,7 +82,8 @@ impl EnforcementService for EnforcementHandlers {
     ) -> Result<Response<IssueEnrollmentTicketResponse>, Status> {
         let answer = async {
             let caller = signed_in(&request)?;
-            let call = call::unrepeated("", &request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "IssueEnrollmentTicket", request_id, &request)?;
             let command = parse::issue(request.get_ref())?;
             let issued = self.0.issue_enrollment_ticket(&caller, command, &call).await?;
             Ok(IssueEnrollmentTicketResponse {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use proto::mfa::factor_service_server::FactorService;
 use proto::mfa::{
     AcknowledgeEnrollmentRequest, AcknowledgeEnrollmentResponse, BeginEnrollmentRequest,
-    BeginEnrollmentResponse, ConfirmEnrollmentRequest, ConfirmEnrollmentResponse, ListFactorsRequest,
-    ListFactorsResponse, RemoveFactorRequest, RemoveFactorResponse, ResetMfaRequest, ResetMfaResponse,
+    BeginEnrollmentResponse, BreakGlassTicketRequest, BreakGlassTicketResponse, ConfirmEnrollmentRequest,
+    ConfirmEnrollmentResponse, ListFactorsRequest, ListFactorsResponse, RegenerateRecoveryCodesRequest,
+    RegenerateRecoveryCodesResponse, RemoveFactorRequest, RemoveFactorResponse, ResetMfaRequest,
+    ResetMfaResponse, UnlockUserRequest, UnlockUserResponse,
 };
 use rpc::{respond, signed_in};
 use tonic::{Request, Response, Status};
@@ -52,10 +54,11 @@ impl FactorService for FactorHandlers {
     ) -> Result<Response<ConfirmEnrollmentResponse>, Status> {
         let answer = async {
             let caller = signed_in(&request)?;
-            let call = call::unrepeated(&request.get_ref().request_id, &request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "ConfirmEnrollment", request_id, &request)?;
             let code = id("code", &request.get_ref().code)?;
-            self.0.confirm_enrollment(&caller, code, &call).await?;
-            Ok(ConfirmEnrollmentResponse { recovery_codes: Vec::new() })
+            let codes = self.0.confirm_enrollment(&caller, code, &call).await?;
+            Ok(ConfirmEnrollmentResponse { recovery_codes: render::recovery_codes(&codes) })
         };
         respond(answer.await)
     }
@@ -66,9 +69,10 @@ impl FactorService for FactorHandlers {
     ) -> Result<Response<AcknowledgeEnrollmentResponse>, Status> {
         let answer = async {
             let caller = signed_in(&request)?;
-            let call = call::unrepeated(&request.get_ref().request_id, &request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "AcknowledgeEnrollment", request_id, &request)?;
             let acknowledged = self.0.acknowledge_enrollment(&caller, &call).await?;
-            Ok(AcknowledgeEnrollmentResponse { factor: Some(render::factor(&acknowledged.factor)) })
+            Ok(AcknowledgeEnrollmentResponse { factor: Some(render::factor(&acknowledged.listed)) })
         };
         respond(answer.await)
     }
@@ -79,7 +83,8 @@ impl FactorService for FactorHandlers {
     ) -> Result<Response<RemoveFactorResponse>, Status> {
         let answer = async {
             let caller = signed_in(&request)?;
-            let call = call::unrepeated(&request.get_ref().request_id, &request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "RemoveFactor", request_id, &request)?;
             let command = parse::remove(request.get_ref())?;
             self.0.remove_factor(&caller, command, &call).await?;
             Ok(RemoveFactorResponse {})
@@ -93,7 +98,8 @@ impl FactorService for FactorHandlers {
     ) -> Result<Response<ResetMfaResponse>, Status> {
         let answer = async {
             let caller = signed_in(&request)?;
-            let call = call::unrepeated(&request.get_ref().request_id, &request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "ResetMfa", request_id, &request)?;
             let command = parse::reset(request.get_ref())?;
             let issued = self.0.reset_mfa(&caller, command, &call).await?;
             Ok(ResetMfaResponse {
@@ -106,22 +112,47 @@ impl FactorService for FactorHandlers {
 
     async fn unlock_user(
         &self,
-        _: Request<proto::mfa::UnlockUserRequest>,
-    ) -> Result<Response<proto::mfa::UnlockUserResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<UnlockUserRequest>,
+    ) -> Result<Response<UnlockUserResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let call = call::by(&caller, "UnlockUser", &request.get_ref().request_id, &request)?;
+            let command = parse::unlock(request.get_ref())?;
+            self.0.unlock_user(&caller, command, call).await?;
+            Ok(UnlockUserResponse {})
+        };
+        respond(answer.await)
     }
 
     async fn regenerate_recovery_codes(
         &self,
-        _: Request<proto::mfa::RegenerateRecoveryCodesRequest>,
-    ) -> Result<Response<proto::mfa::RegenerateRecoveryCodesResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<RegenerateRecoveryCodesRequest>,
+    ) -> Result<Response<RegenerateRecoveryCodesResponse>, Status> {
+        let answer = async {
+            let caller = signed_in(&request)?;
+            let (keyring, request_id) = (&self.0.keyring, &request.get_ref().request_id);
+            let call = call::kept(keyring, &caller, "RegenerateRecoveryCodes", request_id, &request)?;
+            let code = id("code", &request.get_ref().code)?;
+            let codes = self.0.regenerate_recovery_codes(&caller, code, &call).await?;
+            Ok(RegenerateRecoveryCodesResponse { recovery_codes: render::recovery_codes(&codes) })
+        };
+        respond(answer.await)
     }
 
     async fn break_glass_ticket(
         &self,
-        _: Request<proto::mfa::BreakGlassTicketRequest>,
-    ) -> Result<Response<proto::mfa::BreakGlassTicketResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<BreakGlassTicketRequest>,
+    ) -> Result<Response<BreakGlassTicketResponse>, Status> {
+        let answer = async {
+            let request_id = &request.get_ref().request_id;
+            let call = call::by_operator(&self.0.keyring, "BreakGlassTicket", request_id, &request)?;
+            let command = parse::break_glass(request.get_ref())?;
+            let issued = self.0.break_glass_ticket(command, call).await?;
+            Ok(BreakGlassTicketResponse {
+                enrollment_ticket: issued.ticket.expose().to_owned(),
+                enrollment_ticket_expire_time: Some(timestamp_to_wire(issued.expire_time)),
+            })
+        };
+        respond(answer.await)
     }
 }

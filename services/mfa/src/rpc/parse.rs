@@ -9,8 +9,8 @@ use wire::{Client, PolicyVersion, UserFacts, id, optional_id};
 
 use crate::domain::{Change, ChangeKind, ProviderScope, Target};
 use crate::ops::{
-    BeginEnrollment, ChangeEnforcement, IssueEnrollmentTicket, RemoveFactor, ResetMfa, Seen, SignInCall,
-    VerifyCode,
+    BeginEnrollment, BreakGlassTicket, ChangeEnforcement, IssueEnrollmentTicket, RemoveFactor, ResetMfa,
+    Seen, SignInCall, UnlockUser, VerifyCode, VerifyRecoveryCode,
 };
 
 pub(super) fn target(target: Option<&mfa::Target>) -> Outcome<Target> {
@@ -43,9 +43,14 @@ pub(super) fn enforce(request: &mfa::EnforceMfaRequest) -> Outcome<ChangeEnforce
     change(request.target.as_ref(), kind, &request.reason, &request.etag)
 }
 
+/// Disabling a user is a reset, and needs a reason like one.
 pub(super) fn disable(request: &mfa::DisableMfaRequest) -> Outcome<ChangeEnforcement> {
     let kind = ChangeKind::Disable { keep_factors: request.keep_factors };
-    change(request.target.as_ref(), kind, &request.reason, &request.etag)
+    let command = change(request.target.as_ref(), kind, &request.reason, &request.etag)?;
+    if matches!(command.target, Target::User(_)) {
+        some_reason(&request.reason)?;
+    }
+    Ok(command)
 }
 
 pub(super) fn reenable(request: &mfa::ReenableMfaRequest) -> Outcome<ChangeEnforcement> {
@@ -87,16 +92,37 @@ pub(super) fn remove(request: &mfa::RemoveFactorRequest) -> Outcome<RemoveFactor
 }
 
 pub(super) fn reset(request: &mfa::ResetMfaRequest) -> Outcome<ResetMfa> {
-    let reason: Reasoning = id("reason", &request.reason)?;
-    if reason.as_str().is_empty() {
-        return Err(Fault::field("reason", "must not be empty"));
-    }
+    let reason = some_reason(&request.reason)?;
     let reference: Reasoning = id("ticket_reference", &request.ticket_reference)?;
     Ok(ResetMfa {
         user_id: id("user_id", &request.user_id)?,
-        reason: reason.as_str().to_owned(),
+        reason,
         ticket_reference: reference.as_str().to_owned(),
     })
+}
+
+pub(super) fn unlock(request: &mfa::UnlockUserRequest) -> Outcome<UnlockUser> {
+    let reason = some_reason(&request.reason)?;
+    Ok(UnlockUser { user_id: id("user_id", &request.user_id)?, reason })
+}
+
+pub(super) fn break_glass(request: &mfa::BreakGlassTicketRequest) -> Outcome<BreakGlassTicket> {
+    let reason = some_reason(&request.reason)?;
+    let reference: Reasoning = id("ticket_reference", &request.ticket_reference)?;
+    Ok(BreakGlassTicket {
+        login: id("login", &request.login)?,
+        reason,
+        ticket_reference: reference.as_str().to_owned(),
+    })
+}
+
+/// A reason that says something.
+fn some_reason(text: &str) -> Outcome<String> {
+    let reason: Reasoning = id("reason", text)?;
+    match reason.as_str() {
+        "" => Err(Fault::field("reason", "must not be empty")),
+        reason => Ok(reason.to_owned()),
+    }
 }
 
 pub(super) fn issue(request: &mfa::IssueEnrollmentTicketRequest) -> Outcome<IssueEnrollmentTicket> {
@@ -112,6 +138,15 @@ pub(super) fn verify(request: &mfa::VerifyCodeRequest) -> Outcome<VerifyCode> {
         code: id("code", &request.code)?,
         attempt_id: id("attempt_id", &request.attempt_id)?,
         sign_in_id: optional_id("sign_in_id", &request.sign_in_id)?,
+        seen: seen(request.generation, request.policy_version.as_ref()),
+    })
+}
+
+pub(super) fn verify_recovery(request: &mfa::VerifyRecoveryCodeRequest) -> Outcome<VerifyRecoveryCode> {
+    Ok(VerifyRecoveryCode {
+        code: id("recovery_code", &request.recovery_code)?,
+        attempt_id: id("attempt_id", &request.attempt_id)?,
+        sign_in_id: id("sign_in_id", &request.sign_in_id)?,
         seen: seen(request.generation, request.policy_version.as_ref()),
     })
 }

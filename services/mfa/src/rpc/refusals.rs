@@ -15,7 +15,7 @@ pub(crate) struct Refusals(pub(crate) Arc<Mfa>);
 impl RefusalSink for Refusals {
     async fn record(&self, refusal: Refusal) -> Outcome<()> {
         let info = CallInfo { peer: refusal.peer, trace_id: refusal.trace_id };
-        let call = Call { info, request_id: None, request: None };
+        let call = Call { info, request_id: None, request: None, kept: None };
         let (caller, method, reason) = (refusal.caller, refusal.method, refusal.reason.as_str());
         self.0.record_refusal(RefusedCall { caller, method, reason }, &call).await
     }

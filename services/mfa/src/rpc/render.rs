@@ -2,10 +2,11 @@
 
 use proto::mfa;
 use proto::mfa::target::Target as Wire;
+use types::RecoveryCode;
 use wire::{role_to_wire, timestamp_to_wire};
 
-use crate::domain::{EffectiveState, Factor, Level, Own, PolicyLevel, ProviderScope, Shown, Target};
-use crate::ops::{Configuration, Demand, Evaluation, Explained};
+use crate::domain::{EffectiveState, Level, Own, PolicyLevel, ProviderScope, Shown, Target};
+use crate::ops::{Configuration, Demand, Evaluation, Explained, ListedFactor};
 
 pub(super) fn enforcement(explained: &Explained) -> mfa::Enforcement {
     let effective = &explained.effective;
@@ -96,14 +97,22 @@ pub(super) fn policy_level(level: Option<PolicyLevel>) -> mfa::PolicyLevel {
     }
 }
 
-pub(super) fn factor(factor: &Factor) -> mfa::Factor {
+pub(super) fn factor(listed: &ListedFactor) -> mfa::Factor {
+    let ListedFactor { factor, recovery_codes_left, locked, locked_until } = listed;
     mfa::Factor {
         id: factor.id.to_string(),
         r#type: "totp".to_owned(),
         enroll_time: Some(timestamp_to_wire(factor.enroll_time)),
         last_use_time: factor.last_use_time.map(timestamp_to_wire),
-        ..mfa::Factor::default()
+        recovery_codes_left: *recovery_codes_left,
+        locked_until: locked_until.map(timestamp_to_wire),
+        locked: *locked,
     }
+}
+
+/// Recovery codes as they are shown, once.
+pub(super) fn recovery_codes(codes: &[RecoveryCode]) -> Vec<String> {
+    codes.iter().map(|code| code.grouped().to_string()).collect()
 }
 
 pub(super) fn evaluation(evaluation: &Evaluation) -> mfa::EvaluateSignInResponse {

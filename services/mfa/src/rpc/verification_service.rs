@@ -7,14 +7,14 @@ use proto::mfa::{
     AcknowledgeSignInEnrollmentRequest, AcknowledgeSignInEnrollmentResponse, BeginSignInEnrollmentRequest,
     BeginSignInEnrollmentResponse, ConfirmSignInEnrollmentRequest, ConfirmSignInEnrollmentResponse,
     EvaluateSignInRequest, EvaluateSignInResponse, IssueBootstrapTicketRequest, IssueBootstrapTicketResponse,
-    VerifyCodeRequest, VerifyCodeResponse,
+    VerifyCodeRequest, VerifyCodeResponse, VerifyRecoveryCodeRequest, VerifyRecoveryCodeResponse,
 };
-use rpc::respond;
+use rpc::{respond, respond_to_service};
 use tonic::{Request, Response, Status};
 use wire::{UserFacts, id, optional_id, timestamp_to_wire};
 
-use super::{parse, render};
-use crate::ops::Mfa;
+use super::{call, parse, render};
+use crate::ops::{ConfirmSignInEnrollment, Mfa};
 
 /// The handlers.
 pub(crate) struct VerificationHandlers(pub(crate) Arc<Mfa>);
@@ -46,7 +46,7 @@ impl VerificationService for VerificationHandlers {
                 verify_time: Some(timestamp_to_wire(verified.verify_time)),
             })
         };
-        respond(answer.await)
+        respond_to_service(answer.await)
     }
 
     async fn begin_sign_in_enrollment(
@@ -73,9 +73,16 @@ impl VerificationService for VerificationHandlers {
             let wire = request.get_ref();
             let call = parse::sign_in_call(&request, wire.user.as_ref(), None, wire.client.as_ref())?;
             let sign_in = id("sign_in_id", &wire.sign_in_id)?;
-            let seen = parse::seen(wire.generation, wire.policy_version.as_ref());
-            self.0.confirm_sign_in_enrollment(call, sign_in, seen, id("code", &wire.code)?).await?;
-            Ok(ConfirmSignInEnrollmentResponse { recovery_codes: Vec::new() })
+            let attempt_id = id("attempt_id", &wire.attempt_id)?;
+            let command = ConfirmSignInEnrollment {
+                sign_in_id: sign_in,
+                seen: parse::seen(wire.generation, wire.policy_version.as_ref()),
+                code: id("code", &wire.code)?,
+                attempt_id,
+                kept: call::kept_attempt(&self.0.keyring, wire, attempt_id, call.user.id)?,
+            };
+            let codes = self.0.confirm_sign_in_enrollment(call, command).await?;
+            Ok(ConfirmSignInEnrollmentResponse { recovery_codes: render::recovery_codes(&codes) })
         };
         respond(answer.await)
     }
@@ -91,7 +98,7 @@ impl VerificationService for VerificationHandlers {
             let seen = parse::seen(wire.generation, wire.policy_version.as_ref());
             let acknowledged = self.0.acknowledge_sign_in_enrollment(call, sign_in, seen).await?;
             Ok(AcknowledgeSignInEnrollmentResponse {
-                factor_id: acknowledged.factor.id.to_string(),
+                factor_id: acknowledged.listed.factor.id.to_string(),
                 verify_time: Some(timestamp_to_wire(acknowledged.verify_time)),
                 generation: acknowledged.generation,
             })
@@ -116,8 +123,17 @@ impl VerificationService for VerificationHandlers {
 
     async fn verify_recovery_code(
         &self,
-        _: Request<proto::mfa::VerifyRecoveryCodeRequest>,
-    ) -> Result<Response<proto::mfa::VerifyRecoveryCodeResponse>, Status> {
-        respond(Err(fault::Reason::MethodUnknown.into()))
+        request: Request<VerifyRecoveryCodeRequest>,
+    ) -> Result<Response<VerifyRecoveryCodeResponse>, Status> {
+        let answer = async {
+            let wire = request.get_ref();
+            let call = parse::sign_in_call(&request, wire.user.as_ref(), None, wire.client.as_ref())?;
+            let verified = self.0.verify_recovery_code(call, parse::verify_recovery(wire)?).await?;
+            Ok(VerifyRecoveryCodeResponse {
+                verify_time: Some(timestamp_to_wire(verified.verify_time)),
+                recovery_codes_left: verified.left,
+            })
+        };
+        respond_to_service(answer.await)
     }
 }

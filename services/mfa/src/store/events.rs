@@ -1,5 +1,10 @@
 //! What happened, as envelopes for the log. No secret, code or ticket ever stands in one.
 
+mod alarm;
+mod guessing;
+mod notification;
+mod recovery;
+
 use access::SignedIn;
 use clock::Timestamp;
 use eventlog::{Act, Draft, Subject};
@@ -14,6 +19,14 @@ use types::{AttemptId, EnrollmentId, FactorId, OrganizationPath, SessionId, Sign
 use wire::timestamp_to_wire;
 
 use crate::domain::{Destruction, EnrollmentBinding, Place, Target, Verdict};
+
+pub(crate) use alarm::secret_unreadable;
+pub(crate) use guessing::{
+    break_glass_used, lock_hammered, operator_refused, password_suspected, user_unlocked,
+};
+pub(crate) use notification::{Detail, notification_due};
+pub(crate) use proto::events::NotificationKind;
+pub(crate) use recovery::{RecoveryPurpose, recovery_codes_generated, recovery_verification};
 
 const CONFIGURATION_DESTROYED: &str = "mfa.configuration.destroyed";
 
@@ -98,8 +111,17 @@ pub(crate) fn enrollment_begun(
 }
 
 /// `mfa.enrollment.confirmed`
-pub(crate) fn enrollment_confirmed(act: &Act, whom: &Whom<'_>, id: EnrollmentId) -> Draft {
-    let payload = EnrollmentConfirmed { enrollment_id: id.to_string() };
+pub(crate) fn enrollment_confirmed(
+    act: &Act,
+    whom: &Whom<'_>,
+    id: EnrollmentId,
+    binding: EnrollmentBinding,
+) -> Draft {
+    let payload = EnrollmentConfirmed {
+        enrollment_id: id.to_string(),
+        sign_in_id: text(binding.sign_in_id()),
+        session_id: text(binding.session_id()),
+    };
     whom.draft(act, "mfa.enrollment.confirmed", Payload::EnrollmentConfirmed(payload))
 }
 
@@ -107,11 +129,17 @@ pub(crate) fn enrollment_confirmed(act: &Act, whom: &Whom<'_>, id: EnrollmentId)
 pub(crate) fn enrollment_refused(
     act: &Act,
     whom: &Whom<'_>,
-    id: Option<EnrollmentId>,
+    (id, binding): (Option<EnrollmentId>, EnrollmentBinding),
     (wrong_codes, destroyed): (i32, bool),
     reason: &'static str,
 ) -> Draft {
-    let payload = EnrollmentRefused { enrollment_id: text(id), wrong_codes, destroyed };
+    let payload = EnrollmentRefused {
+        enrollment_id: text(id),
+        wrong_codes,
+        destroyed,
+        sign_in_id: text(binding.sign_in_id()),
+        session_id: text(binding.session_id()),
+    };
     whom.draft(act, "mfa.enrollment.refused", Payload::EnrollmentRefused(payload)).refused(reason)
 }
 
@@ -123,6 +151,7 @@ pub(crate) fn factor_enrolled(
     binding: EnrollmentBinding,
     generation: i64,
     replaced: Option<FactorId>,
+    verify_time: Timestamp,
 ) -> Draft {
     let payload = FactorEnrolled {
         factor_id: factor.to_string(),
@@ -131,6 +160,7 @@ pub(crate) fn factor_enrolled(
         sign_in_id: text(binding.sign_in_id()),
         session_id: text(binding.session_id()),
         replaced_factor_id: text(replaced),
+        verify_time: Some(timestamp_to_wire(verify_time)),
     };
     whom.draft(act, "mfa.factor.enrolled", Payload::FactorEnrolled(payload))
 }
@@ -178,13 +208,14 @@ pub(crate) fn verification(
 ) -> Draft {
     let (refusal, wrong_codes, locked_until) = match verdict {
         Verdict::Accepted { .. } => return verification_succeeded(act, whom, factor, purpose),
-        Verdict::Wrong { attempts, wrong_codes } => {
+        Verdict::Wrong { attempts, wrong_codes, .. } => {
             (VerificationRefusal::Wrong, *wrong_codes, attempts.lock_end(act.at))
         }
         Verdict::Replayed => (VerificationRefusal::Replayed, 0, None),
         Verdict::Locked { until, .. } => (VerificationRefusal::Locked, 0, *until),
         Verdict::NoFactor => (VerificationRefusal::NoFactor, 0, None),
         Verdict::Outdated => (VerificationRefusal::Outdated, 0, None),
+        Verdict::AttemptReused => (VerificationRefusal::AttemptReused, 0, None),
     };
     let payload = VerificationRefused {
         factor_id: text(factor),

@@ -1,8 +1,8 @@
 //! The table `known_user`: what identity's log says.
 
 use clock::Timestamp;
-use store::{StoreError, Unit};
-use types::AuthSource;
+use store::{Store, StoreError, Unit};
+use types::{AuthSource, Login, OrganizationId, Role, UserId};
 use wire::{UserFacts, UserState};
 
 use super::UserKey;
@@ -20,6 +20,44 @@ pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<Option<KnownU
     let source: Result<AuthSource, _> = row.try_get::<_, &str>("auth_source")?.parse();
     let auth_source = source.map_err(|_| StoreError::Unreadable { column: "known_user.auth_source" })?;
     Ok(Some(KnownUser { version: row.try_get("version")?, auth_source }))
+}
+
+/// The user of a login, as far as identity's log has told. What holds is identity's to say.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn by_login(store: &Store, login: &Login) -> Result<Option<UserId>, StoreError> {
+    const SQL: &str = "-- known_user::by_login
+        SELECT user_id FROM known_user WHERE login COLLATE \"C\" = $1 AND state <> 'deleted'
+        ORDER BY version DESC LIMIT 1";
+    let reader = store.read().await?;
+    let statement = reader.prepare_cached(SQL).await?;
+    let row = reader.query_opt(&statement, &[&login.as_str()]).await?;
+    row.map(|row| Ok(UserId::from_uuid(row.try_get("user_id")?))).transpose()
+}
+
+/// The provider's administrators, but for one, who have a factor that is not locked until an administrator acts. They are few;
+/// what holds of them is identity's to say.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn administrators_with_factor(
+    store: &Store,
+    provider: OrganizationId,
+    but: UserId,
+) -> Result<Vec<UserId>, StoreError> {
+    const SQL: &str = "-- known_user::administrators_with_factor
+        SELECT k.user_id FROM known_user k
+        JOIN factor f ON f.organization_id = k.organization_id AND f.user_id = k.user_id
+        JOIN user_mfa m ON m.organization_id = k.organization_id AND m.user_id = k.user_id
+        WHERE k.organization_id = $1 AND k.user_id <> $2 AND k.role = $3 AND k.state = 'active'
+          AND m.exhausted_time IS NULL
+        ORDER BY k.user_id";
+    let reader = store.read().await?;
+    let statement = reader.prepare_cached(SQL).await?;
+    let role = Role::ProviderAdmin.as_str();
+    let rows = reader.query(&statement, &[&provider.uuid(), &but.uuid(), &role]).await?;
+    rows.iter().map(|row| Ok(UserId::from_uuid(row.try_get("user_id")?))).collect()
 }
 
 /// Applies facts, if they are newer than what is known.

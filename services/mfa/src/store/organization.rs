@@ -1,7 +1,8 @@
 //! The table `organization`: what tenant's log says.
 
 use store::{Store, StoreError, Unit};
-use types::{OrganizationId, OrganizationName};
+use tokio_postgres::Row;
+use types::{OrganizationId, OrganizationName, OrganizationPath};
 use wire::{OrganizationFacts, OrganizationState};
 
 /// An organisation's display name, if it is known here.
@@ -17,6 +18,18 @@ pub(crate) async fn name(store: &Store, id: OrganizationId) -> Result<Option<Org
     let Some(row) = row else { return Ok(None) };
     let name = row.try_get::<_, &str>("name")?.parse();
     name.map(Some).map_err(|_| StoreError::Unreadable { column: "organization.name" })
+}
+
+/// The provider, if it is known here: the one organisation without a parent.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn provider(store: &Store) -> Result<Option<OrganizationPath>, StoreError> {
+    const SQL: &str = "-- organization::provider
+        SELECT path FROM organization WHERE cardinality(path) = 1 LIMIT 1";
+    let reader = store.read().await?;
+    let statement = reader.prepare_cached(SQL).await?;
+    reader.query_opt(&statement, &[]).await?.as_ref().map(path).transpose()
 }
 
 /// Applies facts, if they are newer than what is known; whether they were. A deletion leaves a tombstone.
@@ -48,4 +61,10 @@ pub(crate) async fn first_sight(unit: &Unit<'_>, id: OrganizationId) -> Result<b
         UPDATE organization SET enforce_mfa_applied = true
         WHERE organization_id = $1 AND NOT enforce_mfa_applied";
     Ok(unit.execute(SQL, &[&id.uuid()]).await? > 0)
+}
+
+/// The path of a row that has that column.
+pub(super) fn path(row: &Row) -> Result<OrganizationPath, StoreError> {
+    let ids: Vec<uuid::Uuid> = row.try_get("path")?;
+    OrganizationPath::from_uuids(&ids).map_err(|_| StoreError::Unreadable { column: "organization.path" })
 }

@@ -6,8 +6,9 @@ use tokio_postgres::Row;
 use types::{EnrollmentId, OrganizationId};
 
 use super::UserKey;
+use super::recovery_codes::{self, column};
 use super::ticket::hash;
-use crate::domain::{Confirmed, EnrollmentBinding, Pending, TimeStep};
+use crate::domain::{Confirmed, EnrollmentBinding, Pending, PendingCodes, TimeStep};
 
 /// The enrolment that a sign-in or session began, dead or alive.
 ///
@@ -19,23 +20,12 @@ pub(crate) async fn load(
     binding: EnrollmentBinding,
 ) -> Result<Option<Pending>, StoreError> {
     const SQL: &str = "-- pending::load
-        SELECT enrollment_id, sealed_secret, generation, wrong_codes, confirmed_step, confirm_time, ticket_hash,
-               expire_time
+        SELECT enrollment_id, sealed_secret, generation, wrong_codes, confirmed_step, confirm_time,
+               sealed_recovery_key, recovery_codes, ticket_hash, expire_time
         FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
     let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
     let row = unit.query_opt(SQL, &[&organization, &id, &binding.key()]).await?;
     row.as_ref().map(pending).transpose()
-}
-
-/// Whether any enrolment of a user is under way.
-///
-/// # Errors
-/// The database's.
-pub(crate) async fn any_alive(unit: &Unit<'_>, user: UserKey, now: Timestamp) -> Result<bool, StoreError> {
-    const SQL: &str = "-- pending::any_alive
-        SELECT FROM pending_enrollment WHERE organization_id = $1 AND user_id = $2 AND expire_time > $3 LIMIT 1";
-    let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
-    Ok(unit.query_opt(SQL, &[&organization, &id, &now]).await?.is_some())
 }
 
 /// Begins an enrolment; one that the same sign-in or session began before is replaced.
@@ -55,7 +45,8 @@ pub(crate) async fn replace(
         ON CONFLICT ON CONSTRAINT pending_enrollment_pk DO UPDATE SET
             enrollment_id = EXCLUDED.enrollment_id, sealed_secret = EXCLUDED.sealed_secret,
             generation = EXCLUDED.generation, wrong_codes = EXCLUDED.wrong_codes, confirmed_step = NULL,
-            confirm_time = NULL, ticket_hash = EXCLUDED.ticket_hash, expire_time = EXCLUDED.expire_time";
+            confirm_time = NULL, sealed_recovery_key = NULL, recovery_codes = NULL,
+            ticket_hash = EXCLUDED.ticket_hash, expire_time = EXCLUDED.expire_time";
     unit.execute_one(
         "pending::replace",
         SQL,
@@ -74,7 +65,7 @@ pub(crate) async fn replace(
     .await
 }
 
-/// Keeps that a code proved an enrolment.
+/// Keeps that a code proved an enrolment, and the recovery codes that are shown with that; earlier ones are dead.
 ///
 /// # Errors
 /// The database's.
@@ -83,13 +74,21 @@ pub(crate) async fn confirm(
     user: UserKey,
     binding: EnrollmentBinding,
     confirmed: Confirmed,
+    recovery: &PendingCodes,
 ) -> Result<(), StoreError> {
     const SQL: &str = "-- pending::confirm
-        UPDATE pending_enrollment SET confirmed_step = $4, confirm_time = $5
+        UPDATE pending_enrollment
+        SET confirmed_step = $4, confirm_time = $5, sealed_recovery_key = $6, recovery_codes = $7
         WHERE organization_id = $1 AND user_id = $2 AND binding = $3";
     let (organization, id) = (user.organization_id.uuid(), user.user_id.uuid());
     let (binding, step, at) = (binding.key(), confirmed.step.0, confirmed.at);
-    unit.execute_one("pending::confirm", SQL, &[&organization, &id, &binding, &step, &at]).await
+    let PendingCodes { sealed_key, hashes } = recovery;
+    unit.execute_one(
+        "pending::confirm",
+        SQL,
+        &[&organization, &id, &binding, &step, &at, sealed_key, &column(hashes)],
+    )
+    .await
 }
 
 /// Keeps the number of wrong codes.
@@ -147,6 +146,10 @@ pub(crate) async fn delete_all_of(unit: &Unit<'_>, organization: OrganizationId)
 fn pending(row: &Row) -> Result<Pending, StoreError> {
     let step: Option<i64> = row.try_get("confirmed_step")?;
     let at: Option<Timestamp> = row.try_get("confirm_time")?;
+    let sealed_key: Option<Vec<u8>> = row.try_get("sealed_recovery_key")?;
+    let hashes: Option<Vec<&[u8]>> = row.try_get("recovery_codes")?;
+    let hashes =
+        hashes.map(|kept| recovery_codes::hashes("pending_enrollment.recovery_codes", &kept)).transpose()?;
     let ticket: Option<&[u8]> = row.try_get("ticket_hash")?;
     Ok(Pending {
         id: EnrollmentId::from_uuid(row.try_get("enrollment_id")?),
@@ -154,6 +157,7 @@ fn pending(row: &Row) -> Result<Pending, StoreError> {
         generation: row.try_get("generation")?,
         wrong_codes: row.try_get("wrong_codes")?,
         confirmed: step.zip(at).map(|(step, at)| Confirmed { step: TimeStep(step), at }),
+        recovery: sealed_key.zip(hashes).map(|(sealed_key, hashes)| PendingCodes { sealed_key, hashes }),
         ticket: ticket.map(|bytes| hash("pending_enrollment.ticket_hash", bytes)).transpose()?,
         expire_time: row.try_get("expire_time")?,
     })

@@ -1,6 +1,6 @@
 //! The table `user_mfa`.
 
-use store::{StoreError, Unit};
+use store::{StoreError, Unit, Write};
 use tokio_postgres::Row;
 use types::OrganizationId;
 
@@ -17,9 +17,25 @@ pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<UserState, St
         INSERT INTO user_mfa AS m (organization_id, user_id) VALUES ($1, $2)
         ON CONFLICT ON CONSTRAINT user_mfa_pk DO UPDATE SET generation = m.generation
         RETURNING generation, ticket_required, wrong_codes, lock_level, locked_until, lock_recorded,
-            recent_failures, exhausted_time";
+            refused_while_locked, recent_failures, exhausted_time";
     let rows = unit.query(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
     rows.first().map(state).transpose()?.ok_or(StoreError::RowCount { statement: "user::lock", rows: 0 })
+}
+
+/// Whether and until when a user's codes are locked, as it is committed; nothing else of the attempts, and no lock is taken.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn lock_state(unit: &Unit<'_>, user: UserKey) -> Result<Attempts, StoreError> {
+    const SQL: &str = "-- user::lock_state
+        SELECT locked_until, exhausted_time FROM user_mfa WHERE organization_id = $1 AND user_id = $2";
+    let row = unit.query_opt(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
+    let Some(row) = row else { return Ok(Attempts::default()) };
+    Ok(Attempts {
+        locked_until: row.try_get("locked_until")?,
+        exhausted_time: row.try_get("exhausted_time")?,
+        ..Attempts::default()
+    })
 }
 
 /// Writes a locked user's state.
@@ -27,29 +43,29 @@ pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<UserState, St
 /// # Errors
 /// The database's.
 pub(crate) async fn save(unit: &Unit<'_>, user: UserKey, state: &UserState) -> Result<(), StoreError> {
+    unit.write(saving(user, state)).await
+}
+
+/// The write of [`save`].
+pub(crate) fn saving(user: UserKey, state: &UserState) -> Write {
     const SQL: &str = "-- user::save
         UPDATE user_mfa SET generation = $3, ticket_required = $4, wrong_codes = $5, lock_level = $6,
             locked_until = $7, lock_recorded = $8, recent_failures = $9, exhausted_time = $10,
-            refused_while_locked = CASE WHEN $8 THEN refused_while_locked ELSE 0 END
+            refused_while_locked = $11
         WHERE organization_id = $1 AND user_id = $2";
     let attempts = &state.attempts;
-    unit.execute_one(
-        "user::save",
-        SQL,
-        &[
-            &user.organization_id.uuid(),
-            &user.user_id.uuid(),
-            &state.generation,
-            &state.ticket_required,
-            &attempts.wrong_codes,
-            &attempts.lock_level,
-            &attempts.locked_until,
-            &attempts.lock_recorded,
-            &attempts.recent_failures,
-            &attempts.exhausted_time,
-        ],
-    )
-    .await
+    Write::new("user::save", SQL)
+        .with(user.organization_id.uuid())
+        .with(user.user_id.uuid())
+        .with(state.generation)
+        .with(state.ticket_required)
+        .with(attempts.wrong_codes)
+        .with(attempts.lock_level)
+        .with(attempts.locked_until)
+        .with(attempts.lock_recorded)
+        .with(attempts.recent_failures.clone())
+        .with(attempts.exhausted_time)
+        .with(attempts.refused_while_locked)
 }
 
 /// Resets every user of an organisation that has a state here, as [`UserState::after_reset`] does one.
@@ -90,6 +106,7 @@ pub(super) fn state(row: &Row) -> Result<UserState, StoreError> {
             lock_level: row.try_get("lock_level")?,
             locked_until: row.try_get("locked_until")?,
             lock_recorded: row.try_get("lock_recorded")?,
+            refused_while_locked: row.try_get("refused_while_locked")?,
             recent_failures: row.try_get("recent_failures")?,
             exhausted_time: row.try_get("exhausted_time")?,
         },

@@ -185,12 +185,60 @@ async fn keep_factors_lifts_the_users_own_enforcement_and_nothing_else() {
     let (fixture, tree) = Fixture::with_tree().await;
     fixture.enforce(&tree.company_admin, user(&tree.company_user)).await.unwrap();
     let phone = fixture.enroll(&tree.company_user).await;
-    let request =
-        DisableMfaRequest { target: user(&tree.company_user), keep_factors: true, ..Default::default() };
+    let request = DisableMfaRequest {
+        target: user(&tree.company_user),
+        reason: "a pilot ends".into(),
+        keep_factors: true,
+        ..Default::default()
+    };
     fixture.policy.disable_mfa(by(&session(&tree.company_admin), request)).await.unwrap();
     let sign_in = fixture.sign_in(&tree.company_user).await;
     assert_eq!((sign_in.told.demand(), sign_in.told.enforced), (Demand::Verify, false));
     fixture.verify(&sign_in, &phone.code(&fixture)).await.unwrap();
+}
+
+#[tokio::test]
+async fn every_disable_of_a_user_is_a_reset_with_a_reason_of_its_own() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let (actor, target) = (&tree.company_admin, user(&tree.company_user));
+    for reason in ["", "  "] {
+        let request =
+            DisableMfaRequest { target: target.clone(), reason: reason.into(), ..Default::default() };
+        let refused = fixture.policy.disable_mfa(by(&session(actor), request)).await;
+        assert_eq!(refusal(refused), Reason::InvalidArgument);
+    }
+    // An organisation's needs none.
+    let request = DisableMfaRequest { target: company(&tree.company), ..Default::default() };
+    fixture.policy.disable_mfa(by(&session(&tree.reseller_admin), request)).await.unwrap();
+
+    fixture.enroll(&tree.company_user).await;
+    fixture.disable(actor, target.clone()).await.unwrap();
+    // Nothing is left to destroy; still, whatever began meanwhile dies, and it is on the log.
+    let open = fixture.sign_in(&tree.company_user).await;
+    let request = DisableMfaRequest {
+        target: target.clone(),
+        reason: "stolen session".into(),
+        request_id: RequestId::generate().to_string(),
+        ..Default::default()
+    };
+    for _ in 0..2 {
+        fixture.policy.disable_mfa(by(&session(actor), request.clone())).await.unwrap();
+    }
+    assert_eq!(refusal(fixture.begin(&open, "").await.map(drop)), Reason::GenerationOutdated);
+    let of_user: Vec<_> =
+        fixture.changes().await.into_iter().filter(|(_, change)| change.level == "user").collect();
+    let told: Vec<_> =
+        of_user.iter().map(|(_, change)| (change.configuration_destroyed, change.generation)).collect();
+    assert_eq!(told, [(true, 2), (true, 3)]);
+    assert_eq!(fixture.evaluate(&tree.company_user).await.unwrap().generation, 3);
+    // Both are waited for, a repetition for the same one.
+    let awaited = fixture.peers.awaited();
+    assert_eq!(awaited.len(), 4);
+    assert_eq!(awaited[2], awaited[3]);
+    // Keeping the factors destroys nothing, so that asking twice changes nothing.
+    let keep = DisableMfaRequest { keep_factors: true, request_id: String::new(), ..request };
+    fixture.policy.disable_mfa(by(&session(actor), keep)).await.unwrap();
+    assert_eq!(fixture.evaluate(&tree.company_user).await.unwrap().generation, 3);
 }
 
 #[tokio::test]

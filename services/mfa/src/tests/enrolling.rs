@@ -37,7 +37,9 @@ async fn the_enforced_user_enrols_and_is_asked_for_a_code_from_then_on() {
             "mfa.enforcement.enforced",
             "mfa.enrollment.begun",
             "mfa.enrollment.confirmed",
-            "mfa.factor.enrolled"
+            "mfa.recovery_codes.generated",
+            "mfa.factor.enrolled",
+            "mfa.user.notification_due"
         ]
     );
 }

@@ -29,6 +29,7 @@ use wire::{OrganizationFacts, UserFacts};
 
 use super::database::Database;
 use super::peers::Peers;
+use crate::domain::Thresholds;
 use crate::ops::Mfa;
 use crate::peers::{FollowIdentity, FollowTenant};
 use crate::rpc::{EnforcementHandlers, FactorHandlers, VerificationHandlers};
@@ -46,7 +47,7 @@ pub(super) struct Fixture {
     pub(super) clock: ManualClock,
     pub(super) rows: tokio_postgres::Client,
     database: Database,
-    keyring: Arc<Keyring>,
+    pub(super) keyring: Arc<Keyring>,
 }
 
 /// Who is there.
@@ -70,7 +71,7 @@ impl Fixture {
         let keyring = Arc::new(Keyring::ephemeral().unwrap());
         let clock = ManualClock::at(datetime!(2026-11-24 09:00:10 UTC));
         let peers = Arc::new(Peers::default());
-        let mfa = service(&database, &keyring, &clock, &peers, IMPATIENT);
+        let mfa = service(&database.service_url, &keyring, &clock, &peers, IMPATIENT, Thresholds::default());
         Self {
             policy: EnforcementHandlers(Arc::clone(&mfa)),
             factors: FactorHandlers(Arc::clone(&mfa)),
@@ -94,8 +95,33 @@ impl Fixture {
         self.replica_with(Duration::from_secs(20))
     }
 
+    /// A replica that bears another amount of guessing.
+    pub(super) fn replica_that_bears(&self, thresholds: Thresholds) -> VerificationHandlers {
+        let Self { database, keyring, clock, peers, .. } = self;
+        VerificationHandlers(service(&database.service_url, keyring, clock, peers, IMPATIENT, thresholds))
+    }
+
+    /// A service that reaches the same database by another way.
+    pub(super) fn service_at(&self, database_url: &str) -> Arc<Mfa> {
+        let Self { keyring, clock, peers, .. } = self;
+        service(database_url, keyring, clock, peers, IMPATIENT, Thresholds::default())
+    }
+
+    /// The database, as the service reaches it.
+    pub(super) fn service_url(&self) -> &str {
+        &self.database.service_url
+    }
+
     fn replica_with(&self, patience: Duration) -> VerificationHandlers {
-        VerificationHandlers(service(&self.database, &self.keyring, &self.clock, &self.peers, patience))
+        let Self { database, keyring, clock, peers, .. } = self;
+        VerificationHandlers(service(
+            &database.service_url,
+            keyring,
+            clock,
+            peers,
+            patience,
+            Thresholds::default(),
+        ))
     }
 
     /// With a tree, nobody of which is enforced.
@@ -220,20 +246,22 @@ impl Fixture {
 }
 
 fn service(
-    database: &Database,
+    database_url: &str,
     keyring: &Arc<Keyring>,
     clock: &ManualClock,
     peers: &Arc<Peers>,
     patience: Duration,
+    thresholds: Thresholds,
 ) -> Arc<Mfa> {
     Arc::new(Mfa {
-        store: Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap(),
+        store: Store::connect_lazily(database_url, PoolOptions::default()).unwrap(),
         clock: clock.shared(),
         keyring: Arc::clone(keyring),
         tenant: Arc::clone(peers) as _,
         identity: Arc::clone(peers) as _,
         in_force: Arc::clone(peers) as _,
         clock_trust: Arc::clone(peers) as _,
+        thresholds,
         patience,
     })
 }
@@ -270,7 +298,7 @@ impl SignIn {
         })
     }
 
-    fn confirm(&self, code: &str) -> Request<ConfirmSignInEnrollmentRequest> {
+    pub(super) fn confirm(&self, code: &str) -> Request<ConfirmSignInEnrollmentRequest> {
         from_identity(ConfirmSignInEnrollmentRequest {
             user: Some(self.user.to_wire()),
             sign_in_id: self.id.to_string(),
@@ -283,7 +311,7 @@ impl SignIn {
         })
     }
 
-    fn acknowledge(&self) -> Request<AcknowledgeSignInEnrollmentRequest> {
+    pub(super) fn acknowledge(&self) -> Request<AcknowledgeSignInEnrollmentRequest> {
         from_identity(AcknowledgeSignInEnrollmentRequest {
             user: Some(self.user.to_wire()),
             sign_in_id: self.id.to_string(),
@@ -361,6 +389,11 @@ pub(super) fn by<M>(caller: &SignedIn, message: M) -> Request<M> {
 /// A request of identity's, for nobody.
 pub(super) fn from_identity<M>(message: M) -> Request<M> {
     from("identity", None, message)
+}
+
+/// A request of the operator's, for nobody.
+pub(super) fn from_operator<M>(message: M) -> Request<M> {
+    from("operator", None, message)
 }
 
 fn from<M>(peer: &str, user: Option<SignedIn>, message: M) -> Request<M> {

@@ -18,7 +18,11 @@ use super::fixture::{Fixture, Phone, by, refusal, session, stranger};
 
 impl Fixture {
     pub(super) async fn issue(&self, actor: &UserFacts, to: &UserFacts) -> Result<String, Status> {
-        let request = IssueEnrollmentTicketRequest { user_id: to.id.to_string(), reason: "first day".into() };
+        let request = IssueEnrollmentTicketRequest {
+            user_id: to.id.to_string(),
+            reason: "first day".into(),
+            ..Default::default()
+        };
         let answer = self.policy.issue_enrollment_ticket(by(&session(actor), request)).await?;
         Ok(answer.into_inner().enrollment_ticket)
     }

@@ -181,7 +181,8 @@ impl History {
                 policy.enforce_mfa(by(&caller, request)).await.map(drop)
             }
             Kind::Disable { keep } => {
-                let request = DisableMfaRequest { target: wire, keep_factors: keep, ..Default::default() };
+                let (reason, keep_factors) = ("lost".to_owned(), keep);
+                let request = DisableMfaRequest { target: wire, reason, keep_factors, ..Default::default() };
                 policy.disable_mfa(by(&caller, request)).await.map(drop)
             }
             Kind::Reenable => {

@@ -40,6 +40,7 @@ async fn every_change_can_be_made_to_depend_on_what_was_seen() {
         let seen = fixture.enforce(&tree.reseller_admin, target.clone()).await.unwrap().etag;
         let disable = |etag: &str| DisableMfaRequest {
             target: target.clone(),
+            reason: "lost phone".to_owned(),
             etag: etag.to_owned(),
             ..Default::default()
         };

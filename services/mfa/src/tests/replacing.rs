@@ -14,7 +14,7 @@ use super::enforcing::company;
 use super::fixture::{Fixture, Phone, by, refusal, session, session_in};
 
 impl Fixture {
-    async fn begin_in(&self, session: &SignedIn, code: &str) -> Result<Phone, Status> {
+    pub(super) async fn begin_in(&self, session: &SignedIn, code: &str) -> Result<Phone, Status> {
         let request = BeginEnrollmentRequest { code: code.into(), ..Default::default() };
         let begun = self.factors.begin_enrollment(by(session, request)).await?.into_inner();
         Ok(Phone::scan(BeginSignInEnrollmentResponse {
@@ -24,24 +24,28 @@ impl Fixture {
         }))
     }
 
-    async fn confirm_in(&self, session: &SignedIn, code: &str) -> Result<(), Status> {
+    pub(super) async fn confirm_in(&self, session: &SignedIn, code: &str) -> Result<(), Status> {
         let request = ConfirmEnrollmentRequest { code: code.into(), ..Default::default() };
         self.factors.confirm_enrollment(by(session, request)).await.map(drop)
     }
 
-    async fn acknowledge_in(&self, session: &SignedIn) -> Result<Factor, Status> {
+    pub(super) async fn acknowledge_in(&self, session: &SignedIn) -> Result<Factor, Status> {
         let request = AcknowledgeEnrollmentRequest::default();
         let answer = self.factors.acknowledge_enrollment(by(session, request)).await?;
         Ok(answer.into_inner().factor.unwrap())
     }
 
-    async fn factors_of(&self, caller: &SignedIn, user: Option<&UserFacts>) -> Result<Vec<Factor>, Status> {
+    pub(super) async fn factors_of(
+        &self,
+        caller: &SignedIn,
+        user: Option<&UserFacts>,
+    ) -> Result<Vec<Factor>, Status> {
         let user_id = user.map(|user| user.id.to_string()).unwrap_or_default();
         let answer = self.factors.list_factors(by(caller, ListFactorsRequest { user_id })).await?;
         Ok(answer.into_inner().factors)
     }
 
-    async fn remove(&self, caller: &SignedIn, factor: &str, code: &str) -> Result<(), Status> {
+    pub(super) async fn remove(&self, caller: &SignedIn, factor: &str, code: &str) -> Result<(), Status> {
         let request =
             RemoveFactorRequest { factor_id: factor.into(), code: code.into(), ..Default::default() };
         self.factors.remove_factor(by(caller, request)).await.map(drop)
@@ -71,10 +75,13 @@ async fn a_user_enrols_voluntarily_is_asked_from_then_on_and_may_remove_it_again
         [
             "mfa.enrollment.begun",
             "mfa.enrollment.confirmed",
+            "mfa.recovery_codes.generated",
             "mfa.factor.enrolled",
+            "mfa.user.notification_due",
             "mfa.verification.refused",
             "mfa.verification.succeeded",
-            "mfa.factor.removed"
+            "mfa.factor.removed",
+            "mfa.user.notification_due"
         ]
     );
     assert_eq!(fixture.peers.awaited().len(), 2);

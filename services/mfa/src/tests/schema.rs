@@ -19,6 +19,8 @@ async fn the_services_role_may_do_what_it_does_and_no_more() {
         "DELETE FROM adoption_user",
         "DELETE FROM adoption_total",
         "TRUNCATE factor",
+        "TRUNCATE recovery_codes",
+        "TRUNCATE recovery_attempts",
         "UPDATE event SET type = type",
         "DELETE FROM event",
         "TRUNCATE event CASCADE",
@@ -33,7 +35,7 @@ async fn the_services_role_may_do_what_it_does_and_no_more() {
 #[tokio::test]
 async fn every_table_and_column_of_ours_is_explained_and_user_scoped_keys_lead_with_the_organisation() {
     let fixture = Fixture::new().await;
-    let tables = "('organization', 'known_user', 'enforcement', 'user_mfa', 'factor', 'pending_enrollment', 'enrollment_ticket', 'adoption_mark', 'adoption_user', 'adoption_total')";
+    let tables = "('organization', 'known_user', 'enforcement', 'user_mfa', 'factor', 'pending_enrollment', 'enrollment_ticket', 'adoption_mark', 'adoption_user', 'adoption_total', 'recovery_codes', 'recovery_attempts', 'secret_alarm')";
     let sql = format!(
         "SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
          WHERE c.relname IN {tables} AND a.attnum > 0 AND NOT a.attisdropped
@@ -46,7 +48,7 @@ async fn every_table_and_column_of_ours_is_explained_and_user_scoped_keys_lead_w
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
          WHERE i.indisprimary AND c.relname IN {tables} AND a.attname = 'organization_id'"
     );
-    assert_eq!(fixture.rows.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 10);
+    assert_eq!(fixture.rows.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 13);
 }
 
 #[tokio::test]

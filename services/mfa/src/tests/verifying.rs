@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use super::fixture::{Fixture, SignIn, refusal};
 
-fn refusals(events: &[Event]) -> Vec<VerificationRefusal> {
+pub(super) fn refusals(events: &[Event]) -> Vec<VerificationRefusal> {
     let class = |event: &Event| match &event.payload {
         Some(Payload::VerificationRefused(refused)) => Some(refused.refusal()),
         _ => None,

@@ -21,6 +21,7 @@ fn local() -> UserRecord {
             version: 7,
             revision: 9,
             generation_floor: 2,
+            must_change_password: false,
             create_time: THEN,
             update_time: THEN,
         },

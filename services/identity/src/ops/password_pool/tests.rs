@@ -1,4 +1,4 @@
-use argon2::PasswordHasher;
+use argon2::{Algorithm, Argon2, Params, PasswordHasher, Version};
 
 use super::*;
 
@@ -40,20 +40,94 @@ async fn what_cannot_be_read_is_an_alarm_and_never_a_match() {
     }
 }
 
+/// Somebody at an address.
+fn at(address: u8) -> Lane {
+    Lane::Address([192, 0, 2, address].into())
+}
+
+/// A pool that computes one hash at a time, and somebody whose turn it is.
+async fn busy(queue: usize) -> (PasswordPool, Turn) {
+    let pool = PasswordPool::new(PoolSize { permits: 1, queue }).unwrap();
+    let turn = pool.enter(at(1)).unwrap().turn().await.unwrap();
+    (pool, turn)
+}
+
 #[tokio::test]
-async fn a_full_queue_is_told() {
-    let pool = PasswordPool::new(PoolSize { permits: 1, queue: 1 }).unwrap();
-    let running = Arc::clone(&pool.permits).acquire_owned().await.unwrap();
-    let waiting = [(); 2].map(|()| {
-        let pool = pool.clone();
-        tokio::spawn(async move { pool.verify(None, password("x")).await })
-    });
-    while pool.places.available_permits() > 0 {
+async fn a_full_queue_is_told_at_once_and_everybody_in_it_has_a_turn() {
+    let (pool, running) = busy(2).await;
+    let waiting = [pool.enter(at(1)), pool.enter(at(1))].map(|place| tokio::spawn(place.unwrap().turn()));
+    tokio::task::yield_now().await;
+    let full = pool.enter(at(1)).err().unwrap();
+    assert_eq!((full.reason(), full.retry_after()), (Reason::Overloaded, Some(AGAIN)));
+    assert!(!running.verify(None, password("x")).await.unwrap().matches);
+    for task in waiting {
+        assert!(!task.await.unwrap().unwrap().verify(None, password("x")).await.unwrap().matches);
+    }
+    assert_eq!((pool.taken(), pool.computed()), (0, 3));
+}
+
+#[tokio::test]
+async fn one_address_neither_fills_the_queue_nor_goes_first() {
+    let (pool, running) = busy(4).await;
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let queue = |address: u8| {
+        let place = pool.enter(at(address))?;
+        let order = Arc::clone(&order);
+        Outcome::Ok(tokio::spawn(async move {
+            let turn = place.turn().await?;
+            order.lock().unwrap().push(address);
+            drop(turn);
+            Outcome::Ok(())
+        }))
+    };
+    let mut greedy = Vec::new();
+    for _ in 0..4 {
+        greedy.push(queue(1).unwrap());
         tokio::task::yield_now().await;
     }
-    assert_eq!(pool.verify(None, password("x")).await.unwrap_err().reason(), Reason::Overloaded);
-    drop(running);
-    for task in waiting {
-        assert!(!task.await.unwrap().unwrap().matches);
+    assert_eq!(queue(1).err().unwrap().reason(), Reason::Overloaded);
+    let mut others = Vec::new();
+    for address in [2, 3] {
+        others.push(queue(address).unwrap());
+        tokio::task::yield_now().await;
     }
+    drop(running);
+    for task in others {
+        task.await.unwrap().unwrap();
+    }
+    let mut outcomes = Vec::new();
+    for task in greedy {
+        outcomes.push(task.await.unwrap().map_err(|fault| fault.reason()));
+    }
+    assert_eq!(outcomes, [Ok(()), Ok(()), Err(Reason::Overloaded), Err(Reason::Overloaded)]);
+    assert_eq!(*order.lock().unwrap(), [1, 2, 3, 1]);
+    assert_eq!(pool.taken(), 0);
+}
+
+#[tokio::test]
+async fn whoever_goes_away_frees_their_place_and_their_turn() {
+    let (pool, running) = busy(1).await;
+    let mut waiting = Box::pin(pool.enter(at(2)).unwrap().turn());
+    assert!(futures::poll!(&mut waiting).is_pending());
+    assert_eq!(pool.taken(), 2);
+    drop(waiting);
+    assert_eq!(pool.taken(), 1);
+    // The turn comes, and nobody takes it.
+    let mut waiting = Box::pin(pool.enter(at(2)).unwrap().turn());
+    assert!(futures::poll!(&mut waiting).is_pending());
+    drop(running);
+    drop(waiting);
+    assert_eq!(pool.taken(), 0);
+    assert!(!pool.verify(None, password("x")).await.unwrap().matches);
+}
+
+#[tokio::test]
+async fn a_hash_that_runs_holds_its_turn_also_when_its_caller_has_gone() {
+    let pool = PasswordPool::new(PoolSize { permits: 1, queue: 1 }).unwrap();
+    let mut running = Box::pin(pool.verify(None, password("x")));
+    assert!(futures::poll!(&mut running).is_pending());
+    drop(running);
+    // This one has to wait for it: two never run at once.
+    pool.verify(None, password("x")).await.unwrap();
+    assert_eq!((pool.computed(), pool.memory.lock().unwrap().len()), (2, 1));
 }

@@ -7,10 +7,12 @@ use async_trait::async_trait;
 use clock::{Clock, ManualClock};
 use fault::{Fault, Outcome, Reason};
 use futures::future::BoxFuture;
-use identity::domain::evaluation::{Demand, EnrolledFactor, Evaluation, VerifiedCode};
-use identity::peers::mfa::{CodeAttempt, EnrollmentTicket, Enrolment, Mfa, PendingSecret};
+use identity::domain::evaluation::{Demand, EnrolledFactor, Evaluation, VerifiedCode, VerifiedRecoveryCode};
+use identity::peers::mfa::{
+    CodeAttempt, Confirmation, EnrollmentTicket, Enrolment, Mfa, PendingSecret, RecoveryAttempt,
+};
 use identity::peers::tenant::Tenant;
-use types::{AttemptId, OneTimeCode, OrganizationId};
+use types::{AttemptId, OrganizationId};
 use wire::{OrganizationFacts, PolicyVersion, UserFacts};
 
 /// The organisations tenant knows.
@@ -44,6 +46,8 @@ pub(crate) enum Codes {
     OneIsRight,
     /// All are refused for this reason.
     Refused(Reason),
+    /// All are refused and counted, as against a lock that is on the log.
+    OnlyCounted,
 }
 
 /// One answer for everybody, which a test may change between calls.
@@ -62,6 +66,8 @@ struct State {
     codes: Codes,
     evaluations: usize,
     tickets: usize,
+    attempts: Vec<AttemptId>,
+    replay_keys: Vec<Vec<u8>>,
 }
 
 impl ScriptedMfa {
@@ -75,6 +81,8 @@ impl ScriptedMfa {
             codes: Codes::OneIsRight,
             evaluations: 0,
             tickets: 0,
+            attempts: Vec::new(),
+            replay_keys: Vec::new(),
         };
         Self { clock, state: Mutex::new(state), before_acknowledging: Mutex::default() }
     }
@@ -110,6 +118,16 @@ impl ScriptedMfa {
         self.state.lock().unwrap().evaluations
     }
 
+    /// The ids of all attempts at codes and recovery codes, in order.
+    pub(crate) fn attempts(&self) -> Vec<AttemptId> {
+        self.state.lock().unwrap().attempts.clone()
+    }
+
+    /// The keys that came with confirmations, in order.
+    pub(crate) fn replay_keys(&self) -> Vec<Vec<u8>> {
+        self.state.lock().unwrap().replay_keys.clone()
+    }
+
     /// The state, if mfa can be reached.
     fn answer<T>(&self, with: impl FnOnce(&mut State) -> Outcome<T>) -> Outcome<T> {
         let mut state = self.state.lock().unwrap();
@@ -120,11 +138,17 @@ impl ScriptedMfa {
     }
 }
 
-fn check(state: &State, code: &OneTimeCode) -> Outcome<()> {
+/// The recovery code that is right where one is.
+pub(crate) const RECOVERY_CODE: &str = "0123456789abcdef";
+/// How many are left after it.
+pub(crate) const LEFT: i32 = 9;
+
+fn check(state: &State, code: &str) -> Outcome<()> {
     match state.codes {
-        Codes::OneIsRight if code.expose() == "123456" => Ok(()),
+        Codes::OneIsRight if code == "123456" || code == RECOVERY_CODE => Ok(()),
         Codes::OneIsRight => Err(Reason::CodeRefused.into()),
         Codes::Refused(reason) => Err(reason.into()),
+        Codes::OnlyCounted => Err(rpc::only_counted(Reason::CodeRefused.into())),
     }
 }
 
@@ -145,8 +169,17 @@ impl Mfa for ScriptedMfa {
 
     async fn verify_code(&self, attempt: &CodeAttempt) -> Outcome<VerifiedCode> {
         self.answer(|state| {
-            check(state, &attempt.code)?;
+            state.attempts.push(attempt.attempt_id);
+            check(state, attempt.code.expose())?;
             Ok(VerifiedCode { verify_time: self.clock.now() })
+        })
+    }
+
+    async fn verify_recovery_code(&self, attempt: &RecoveryAttempt) -> Outcome<VerifiedRecoveryCode> {
+        self.answer(|state| {
+            state.attempts.push(attempt.attempt_id);
+            check(state, attempt.recovery_code.expose())?;
+            Ok(VerifiedRecoveryCode { verify_time: self.clock.now(), left: LEFT })
         })
     }
 
@@ -163,13 +196,12 @@ impl Mfa for ScriptedMfa {
         })
     }
 
-    async fn confirm_enrollment(
-        &self,
-        _: &Enrolment,
-        code: &OneTimeCode,
-        _: AttemptId,
-    ) -> Outcome<Vec<String>> {
-        self.answer(|state| check(state, code).map(|()| Vec::new()))
+    async fn confirm_enrollment(&self, _: &Enrolment, confirmation: &Confirmation) -> Outcome<Vec<String>> {
+        self.answer(|state| {
+            state.attempts.push(confirmation.attempt_id);
+            state.replay_keys.push(confirmation.replay_key.clone());
+            check(state, confirmation.code.expose()).map(|()| vec!["code".to_owned()])
+        })
     }
 
     async fn acknowledge_enrollment(&self, _: &Enrolment) -> Outcome<EnrolledFactor> {

@@ -14,12 +14,12 @@ use proto::mfa::target::Target as Kind;
 use proto::mfa::{DisableMfaRequest, EnforceMfaRequest, ReenableMfaRequest, ResetMfaRequest, Target};
 use time::Duration;
 use tonic::Status;
-use types::{AuthSource, FactorId, OrganizationId, OrganizationPath, Role, UserId};
+use types::{AuthSource, EventId, FactorId, OrganizationId, OrganizationPath, Role, UserId};
 use wire::{OrganizationState, UserState, timestamp_to_wire};
 
 use super::super::fixture::{Fixture, Tree, by, organization_created, session, user_created};
 use super::{count, organization_changed, user_changed};
-use crate::domain::{Factor, TimeStep, UserState as MfaState};
+use crate::domain::{Drift, Factor, TimeStep, UserState as MfaState};
 use crate::peers::{FollowIdentity, FollowTenant};
 use crate::store::adoption::marks;
 use crate::store::{self as rows, UserKey};
@@ -271,7 +271,8 @@ impl World {
                 policy.enforce_mfa(by(&actor, request)).await.map(drop)
             }
             Call::Disable(target, keep_factors) => {
-                let request = DisableMfaRequest { target: Some(target), keep_factors, ..Default::default() };
+                let (target, reason) = (Some(target), "lost".to_owned());
+                let request = DisableMfaRequest { target, reason, keep_factors, ..Default::default() };
                 policy.disable_mfa(by(&actor, request)).await.map(drop)
             }
             Call::Reenable(target) => {
@@ -381,11 +382,13 @@ async fn factor(fixture: &Fixture, user: UserKey, change: FactorChange) {
                     let factor = Factor {
                         id: FactorId::generate(),
                         sealed_secret: vec![1],
+                        generation: Some(state.generation + 1),
                         last_step: TimeStep(1),
+                        drift: Drift::NONE,
                         enroll_time: *now,
                         last_use_time: None,
                     };
-                    rows::factor::insert(unit, *user, &factor).await?;
+                    rows::factor::insert(unit, *user, &factor, EventId::generate()).await?;
                     state = state.after_enrollment();
                 }
                 FactorChange::Remove => {

@@ -242,10 +242,7 @@ impl Reference {
             own == new || (own.0, own.2) == (new.0, new.2) && new.1.is_none() && is_due(Some(&own))
         });
         if let (Target::User(user), Kind::Disable { keep: false }) = (target, kind) {
-            let user = self.users.get_mut(&user).into_iter().next().unwrap();
-            if !same || user.has_factor {
-                user.destroy();
-            }
+            self.users.get_mut(&user).unwrap().destroy();
         }
         if !same {
             self.levels.insert(target.key(), new);
