@@ -36,10 +36,10 @@ const MFA: &str = "
     SELECT (jsonb_populate_record(u, jsonb_build_object('organization_id', c.id, 'user_id', p.user_id,
         'login', p.login))).*
     FROM known_user u, user_to_be p JOIN company_to_be c USING (number) WHERE u.user_id = '{user}';
-    INSERT INTO factor
-    SELECT (jsonb_populate_record(f, jsonb_build_object('organization_id', c.id, 'user_id', p.user_id,
-        'factor_id', gen_random_uuid()))).*
-    FROM (SELECT f FROM factor f LIMIT 1) AS one (f), user_to_be p JOIN company_to_be c USING (number)
+    INSERT INTO factor (organization_id, user_id, factor_id, sealed_secret, last_step, enroll_time)
+    SELECT c.id, p.user_id, gen_random_uuid(), f.sealed_secret, f.last_step, f.enroll_time
+    FROM (SELECT sealed_secret, last_step, enroll_time FROM factor LIMIT 1) f,
+        user_to_be p JOIN company_to_be c USING (number)
     WHERE p.place % 2 = 0 AND p.place < {users};
     INSERT INTO adoption_mark (organization_id, mark_time) SELECT id, '{now}' FROM company_to_be;
     INSERT INTO adoption_mark (organization_id, user_id, mark_time)
