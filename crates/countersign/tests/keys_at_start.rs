@@ -1,6 +1,6 @@
 //! A service whose keyring does not fit what is stored does not start, and creates nothing.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "helpers of tests, which clippy does not take for tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 use std::collections::BTreeMap;
 use std::fs;

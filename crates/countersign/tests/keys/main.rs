@@ -1,6 +1,6 @@
 //! `countersign keys`: generating, rotating under traffic, retiring, looking.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "helpers of tests, which clippy does not take for tests")]
+#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 mod command;
 mod traffic;
