@@ -103,9 +103,12 @@ pub(crate) async fn run(options: BootstrapOptions) -> Outcome<()> {
 
 /// The id of the request for this name and realm, always the same.
 fn request_id(name: &str, realm: &str) -> String {
-    let digest = keyring::digest::sha256_of(&[b"countersign bootstrap", name.as_bytes(), realm.as_bytes()]);
-    let (id, _) = digest.split_at(16);
-    id.try_into().map(uuid::Uuid::from_bytes).unwrap_or_default().to_string()
+    // No realm and no name holds a NUL, so that no two pairs read the same.
+    let text = format!("countersign bootstrap\0{name}\0{realm}");
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = keyring::digest::sha256(text.as_bytes());
+    let bytes = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p];
+    // Version 8 (RFC 9562 §5.8): made of what it names.
+    uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string()
 }
 
 /// A password nobody has to think of: 20 characters of base32, 100 bits.

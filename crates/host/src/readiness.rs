@@ -69,16 +69,17 @@ impl fmt::Display for Obstacle {
 impl Conditions {
     /// Keeps readiness true while nothing stands in the way, and says in the log what does, once, when that changes.
     pub(crate) async fn watch(self, readiness: Readiness) {
-        let mut told = None;
+        // Nothing at first, so that a service that is ready at once says so, too.
+        let mut told: Option<Option<Obstacle>> = None;
         loop {
             let obstacle = self.obstacle().await;
             readiness.set(obstacle.is_none());
-            if obstacle != told {
+            if told.as_ref() != Some(&obstacle) {
                 match &obstacle {
                     Some(obstacle) => tracing::warn!(%obstacle, "not ready"),
                     None => tracing::info!("ready"),
                 }
-                told = obstacle;
+                told = Some(obstacle);
             }
             tokio::time::sleep(EVERY).await;
         }
