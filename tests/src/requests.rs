@@ -157,7 +157,7 @@ templates! {
         "ListUsers", Organization("organization_id"), Harmless, &[], |ask| identity::ListUsersRequest { organization_id: ask.id(), ..Default::default() };
         "UpdateUser", User("user_id"), Harmless, &[], |ask| identity::UpdateUserRequest { user_id: ask.id(), display_name: ask.name(), update_mask: mask("display_name"), ..Default::default() };
         "SetPassword", User("user_id"), Harmless, &[], |ask| identity::SetPasswordRequest { user_id: ask.id(), password: testkit::PASSWORD.to_owned() };
-        "ChangePassword", Oneself, Harmless, &["CODE_REFUSED"], |_ask| identity::ChangePasswordRequest { current_password: "not the present one".to_owned(), new_password: testkit::PASSWORD.to_owned() };
+        "ChangePassword", Oneself, Harmless, &["CODE_REFUSED"], |_ask| identity::ChangePasswordRequest { current_password: "not the present one".to_owned(), new_password: testkit::PASSWORD.to_owned(), ..Default::default() };
         "DisableUser", User("user_id"), Harmless, &[], |ask| identity::DisableUserRequest { user_id: ask.id(), ..Default::default() };
         "EnableUser", User("user_id"), Harmless, &[], |ask| identity::EnableUserRequest { user_id: ask.id(), ..Default::default() };
         "DeleteUser", User("user_id"), Spends, &[], |ask| identity::DeleteUserRequest { user_id: ask.id(), ..Default::default() };

@@ -308,6 +308,7 @@ async fn passwords_are_changed_by_their_owner_and_set_by_an_administrator() {
         let request = ChangePasswordRequest {
             current_password: current.to_owned(),
             new_password: NEW_PASSWORD.to_owned(),
+            request_id: String::new(),
         };
         let (mut users, call) = (console.users.clone(), as_user(&session, request));
         async move { users.change_password(call).await }

@@ -48,8 +48,6 @@ pub(crate) enum Again {
     SameAnswer,
     /// It acts once more, to the same end: of a request with a password nothing is kept to know it by.
     AnotherAct,
-    /// It is refused: what it was made with is worth nothing any more.
-    Refused,
 }
 
 /// One act of authority.
@@ -87,11 +85,6 @@ impl Act {
         }
     }
 
-    /// Whether a repetition waits like the first call.
-    pub(crate) fn waits_again(&self) -> bool {
-        self.is_awaited && self.again != Again::Refused
-    }
-
     pub(crate) const fn given(self, given: &'static [Deed]) -> Self {
         Self { given, ..self }
     }
@@ -106,10 +99,6 @@ impl Act {
 
     pub(crate) const fn acts_again(self) -> Self {
         Self { again: Again::AnotherAct, ..self }
-    }
-
-    pub(crate) const fn is_not_repeated(self) -> Self {
-        Self { again: Again::Refused, ..self }
     }
 
     pub(crate) const fn committed(self, bare: Sight, enrolled: Sight) -> Self {

@@ -68,7 +68,7 @@ pub(crate) async fn with_one_held_back(
     let repetitions: Vec<_> =
         cases.iter().map(|case| tokio::spawn((case.act.call)(case.by.clone()))).collect();
     tokio::time::sleep(MOMENT).await;
-    for (case, repetition) in cases.iter().zip(&repetitions).filter(|(case, _)| case.act.waits_again()) {
+    for (case, repetition) in cases.iter().zip(&repetitions).filter(|(case, _)| case.act.is_awaited) {
         assert!(!repetition.is_finished(), "{} is acknowledged", case.act.name);
     }
     hold.release().await;
@@ -146,10 +146,6 @@ async fn repeated(case: &Case, answer: Answer) -> i64 {
         Again::AnotherAct => {
             answer.expect(name);
             2
-        }
-        Again::Refused => {
-            answer.expect_err(name);
-            1
         }
     }
 }

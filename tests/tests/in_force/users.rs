@@ -59,7 +59,6 @@ const ACTS: [Act; 8] = [
         .committed(BARE, dead("SIGN_IN_REFUSED"))
         .in_force(BARE, dead("SIGN_IN_REFUSED")),
     Act::new("ChangePassword", change_password, "identity.user.password_changed")
-        .is_not_repeated()
         .committed(sight("TOKEN_INVALID", "REFRESH_REFUSED", UNSEEN, "SIGN_IN_REFUSED"), spare(ENROLLED))
         .in_force(sight("TOKEN_INVALID", "REFRESH_REFUSED", UNSEEN, "SIGN_IN_REFUSED"), ENROLLED),
     // No act of authority: by it one sees that what is dead above was alive.
@@ -156,7 +155,8 @@ fn set_password(by: By) -> BoxFuture<'static, Answer> {
 fn change_password(by: By) -> BoxFuture<'static, Answer> {
     Box::pin(async move {
         let (current_password, new_password) = (PASSWORD.to_owned(), NEW_PASSWORD.to_owned());
-        let message = ChangePasswordRequest { current_password, new_password };
+        let message =
+            ChangePasswordRequest { current_password, new_password, request_id: by.request_id.clone() };
         let by = By { session: by.subject.own.clone(), ..by };
         told(by.console.users.clone().change_password(by.request(message)).await)
     })

@@ -72,9 +72,18 @@ impl Report {
 
     /// The replicas of other services whose place in this service's log was made under a key.
     pub(super) fn following_by(&self, service: &str, id: &KeyId) -> Vec<&str> {
+        self.following(service, |key_id| key_id == id.as_str())
+    }
+
+    /// The replicas of other services whose place in this service's log was made under another key than this one.
+    pub(super) fn following_by_others(&self, service: &str, id: &KeyId) -> Vec<&str> {
+        self.following(service, |key_id| key_id != id.as_str())
+    }
+
+    fn following(&self, service: &str, is_meant: impl Fn(&str) -> bool) -> Vec<&str> {
         let follows = |answer: &GetKeyStatusResponse| {
             let mut cursors = answer.followed_cursors.iter();
-            cursors.any(|cursor| cursor.service == service && cursor.key_id == id.as_str())
+            cursors.any(|cursor| cursor.service == service && is_meant(&cursor.key_id))
         };
         let following = self.answers.iter().filter(|(_, answer)| follows(answer));
         following.map(|(name, _)| name.as_str()).collect()
@@ -136,5 +145,7 @@ mod tests {
         assert_eq!(report.following_by("tenant", &"k1".parse().unwrap()), ["identity k1"]);
         assert!(report.following_by("tenant", &"k2".parse().unwrap()).is_empty());
         assert!(report.following_by("mfa", &"k1".parse().unwrap()).is_empty());
+        assert_eq!(report.following_by_others("tenant", &"k2".parse().unwrap()), ["identity k1"]);
+        assert!(report.following_by_others("tenant", &"k1".parse().unwrap()).is_empty());
     }
 }

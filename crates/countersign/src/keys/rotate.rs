@@ -37,7 +37,9 @@ pub(super) async fn run(options: RotateOptions) -> Outcome<()> {
 
 /// Whether an earlier rotation to this key is still under way.
 fn is_unfinished(report: &Report, owner: &str, primary: &KeyId) -> bool {
-    !report.not_using(owner, primary).is_empty() || !report.left_under_others(owner, primary).is_empty()
+    !report.not_using(owner, primary).is_empty()
+        || !report.left_under_others(owner, primary).is_empty()
+        || !report.following_by_others(owner, primary).is_empty()
 }
 
 /// Without anybody to ask: as far as it goes, or as far as the operator vouches for.
@@ -105,6 +107,14 @@ async fn finish(
     };
     replicas.until(patience, holds).await?;
     println!("every secret of {owner} is sealed under {primary}");
+    let has_moved = |report: &Report| match report.following_by_others(owner, &primary) {
+        following if following.is_empty() => Ok(()),
+        following => Err(format!(
+            "the places in the log of {} were made under another key; they move within seconds where the service runs",
+            following.join(", ")
+        )),
+    };
+    replicas.until(patience, has_moved).await?;
     let unused: Vec<_> =
         keyring.key_ids().into_iter().filter(|id| *id != primary).map(|id| id.to_string()).collect();
     if !unused.is_empty() {

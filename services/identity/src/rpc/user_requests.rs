@@ -1,8 +1,10 @@
 //! Requests of `UserService` as commands. What cannot be read is an INVALID_ARGUMENT that names the field.
 
+use std::sync::Arc;
+
 use ::rpc::signed_in;
 use access::SignedIn;
-use eventlog::request_record::Key;
+use eventlog::request_record::{Key, sealed};
 use fault::{Fault, Outcome};
 use keyring::Keyring;
 use proto::common;
@@ -11,7 +13,7 @@ use proto::identity::{
     EnableUserRequest, IssueInvitationRequest, SetPasswordRequest, UpdateUserRequest,
 };
 use tonic::Request;
-use types::{AuthSource, Password};
+use types::{AuthSource, Password, ServiceName};
 use wire::{UserState, id, optional_id};
 
 use super::fields::{origin, password, role};
@@ -22,6 +24,7 @@ use crate::ops::{
 
 const CREATE_USER: &str = "/countersign.identity.v1.UserService/CreateUser";
 const UPDATE_USER: &str = "/countersign.identity.v1.UserService/UpdateUser";
+const CHANGE_PASSWORD: &str = "/countersign.identity.v1.UserService/ChangePassword";
 const DISABLE_USER: &str = "/countersign.identity.v1.UserService/DisableUser";
 const ENABLE_USER: &str = "/countersign.identity.v1.UserService/EnableUser";
 const DELETE_USER: &str = "/countersign.identity.v1.UserService/DeleteUser";
@@ -134,17 +137,27 @@ pub(super) fn set_password(request: &Request<SetPasswordRequest>) -> Outcome<Set
     })
 }
 
-pub(super) fn change_password(request: &Request<ChangePasswordRequest>) -> Outcome<ChangePassword> {
+pub(super) fn change_password(
+    keyring: &Arc<Keyring>,
+    request: &Request<ChangePasswordRequest>,
+) -> Outcome<ChangePassword> {
     let message = request.get_ref();
+    let (bearer, origin) = (signed_in(request)?, origin(request, None, &message.request_id)?);
+    let key = origin.request_id.map(|id| {
+        let scope = bearer.session_id.to_string();
+        sealed::Key::new(keyring, ServiceName::Identity, scope, CHANGE_PASSWORD, id, message)
+            .of_user(bearer.user_id)
+    });
     // The present password may be any text that somebody could have set as one.
     let current = Password::parse(&message.current_password).filter(|current| !current.expose().is_empty());
     Ok(ChangePassword {
-        bearer: signed_in(request)?,
+        bearer,
         current: current.ok_or_else(|| {
             Fault::field("current_password", "is required, and at most 256 characters long")
         })?,
         new: required_password("new_password", &message.new_password)?,
-        origin: origin(request, None, "")?,
+        key,
+        origin,
     })
 }
 

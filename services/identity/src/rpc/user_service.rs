@@ -109,7 +109,7 @@ impl UserService for Users {
         request: Request<ChangePasswordRequest>,
     ) -> Result<Response<ChangePasswordResponse>, Status> {
         let work = async || {
-            self.0.change_password(requests::change_password(&request)?).await?;
+            self.0.change_password(requests::change_password(&self.0.keyring, &request)?).await?;
             Ok(ChangePasswordResponse {})
         };
         respond(work().await)

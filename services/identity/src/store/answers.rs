@@ -3,8 +3,8 @@
 use fault::{Fault, Outcome, Reason};
 use proto::common;
 use proto::identity::{
-    CreateUserResponse, NextStep, RefreshSessionResponse, RevokeUserSessionsResponse, Session as WireSession,
-    StepUpResponse, User as WireUser, VerifyRecoveryCodeResponse,
+    ChangePasswordResponse, CreateUserResponse, NextStep, RefreshSessionResponse, RevokeUserSessionsResponse,
+    Session as WireSession, StepUpResponse, User as WireUser, VerifyRecoveryCodeResponse,
 };
 use types::Token;
 use wire::{UserState, auth_source_to_wire, role_to_wire, timestamp_to_wire};
@@ -76,6 +76,9 @@ pub type Refreshed = RefreshSessionResponse;
 
 /// That a session was stepped up, as it is kept: nothing. The access token is made anew when it is given again.
 pub type SteppedUp = StepUpResponse;
+
+/// That a password was changed, as it is kept: nothing.
+pub type PasswordChanged = ChangePasswordResponse;
 
 /// A session as it is handed to the client.
 #[must_use]

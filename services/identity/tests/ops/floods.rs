@@ -157,7 +157,7 @@ async fn a_right_password_that_lets_nobody_in_is_a_failure_like_a_wrong_one() {
 async fn change(bench: &Bench, session: &OpenedSession, current: &str) -> Outcome<()> {
     let bearer = bench.identity.authenticate(&session.access_token.text).await.unwrap();
     let [current, new] = [current, "another good password"].map(|text| Password::parse(text).unwrap());
-    bench.identity.change_password(ChangePassword { bearer, current, new, origin: origin() }).await
+    bench.identity.change_password(ChangePassword { bearer, current, new, key: None, origin: origin() }).await
 }
 
 #[tokio::test]

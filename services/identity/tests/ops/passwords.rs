@@ -20,7 +20,7 @@ async fn set(bench: &Bench, caller: &SignedIn, user_id: UserId, password: &str) 
 async fn change(bench: &Bench, session: &OpenedSession, current: &str, new: &str) -> Outcome<()> {
     let bearer = bench.identity.authenticate(&session.access_token.text).await.unwrap();
     let [current, new] = [current, new].map(|text| Password::parse(text).unwrap());
-    let command = ChangePassword { bearer, current, new, origin: origin() };
+    let command = ChangePassword { bearer, current, new, key: None, origin: origin() };
     bench.identity.change_password(command).await
 }
 

@@ -6,16 +6,16 @@ use fault::{Outcome, Reason};
 use futures::future::join_all;
 use identity::domain::evaluation::Demand;
 use identity::ops::{
-    AcknowledgeMfaEnrollment, ConfirmMfaEnrollment, FinishedSignIn, OpenedSession, Origin, REFRESH_KEPT,
-    RecoveredSignIn, RefreshSession, ReplacePassword, StepUp, VerifyMfa, VerifyRecoveryCode,
+    AcknowledgeMfaEnrollment, ChangePassword, ConfirmMfaEnrollment, FinishedSignIn, OpenedSession, Origin,
+    REFRESH_KEPT, RecoveredSignIn, RefreshSession, ReplacePassword, StepUp, VerifyMfa, VerifyRecoveryCode,
     apply_password_suspected,
 };
 use proto::events::event::Payload;
-use proto::identity::VerifyMfaRequest;
+use proto::identity::{ChangePasswordRequest, VerifyMfaRequest};
 use time::Duration;
 use types::{Password, RequestId, ServiceName, Token};
 
-use crate::support::{Bench, Codes, LEFT, RECOVERY_CODE, lives, origin};
+use crate::support::{Bench, Codes, LEFT, PASSWORD, RECOVERY_CODE, lives, origin};
 
 /// A request as the wire makes its key, with what it asks for.
 fn key(bench: &Bench, token: &Token, id: RequestId, content: &str) -> Option<sealed::Key> {
@@ -382,4 +382,30 @@ async fn a_step_up_is_done_once_and_the_code_spent_once() {
     assert_eq!(types.iter().filter(|name| *name == "identity.session.stepped_up").count(), 1);
     bench.identity.revoke_session(bearer.clone(), None, origin()).await.unwrap();
     assert_eq!(step_up().await.unwrap_err().reason(), Reason::TokenInvalid);
+}
+
+#[tokio::test]
+async fn a_password_is_changed_once_however_often_the_answer_is_lost() {
+    let bench = Bench::new().await;
+    bench.user("ada@company.example").await;
+    let opened = bench.complete("ada@company.example").await;
+    let bearer = bench.identity.authenticate(&opened.access_token.text).await.unwrap();
+    let id = RequestId::generate();
+    let change = async |new: &str| {
+        let (current_password, new_password) = (PASSWORD.to_owned(), new.to_owned());
+        let message = ChangePasswordRequest { current_password, new_password, request_id: id.to_string() };
+        let scope = bearer.session_id.to_string();
+        let key = sealed::Key::new(&bench.keyring, ServiceName::Identity, scope, "change", id, &message);
+        let [current, new] = [PASSWORD, new].map(|text| Password::parse(text).unwrap());
+        let (bearer, origin) = (bearer.clone(), asked(id));
+        bench.identity.change_password(ChangePassword { bearer, current, new, key: Some(key), origin }).await
+    };
+    for _ in 0..3 {
+        change("another good password").await.unwrap();
+    }
+    let types = bench.event_types().await;
+    assert_eq!(types.iter().filter(|name| *name == "identity.user.password_changed").count(), 1);
+    assert!(!types.contains(&"identity.sign_in.refused".to_owned()), "{types:?}");
+    assert_eq!(change("a third good password").await.unwrap_err().reason(), Reason::RequestIdReused);
+    bench.start("ada@company.example", "another good password").await.unwrap();
 }

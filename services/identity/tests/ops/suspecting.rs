@@ -191,6 +191,7 @@ async fn every_new_password_clears_the_suspicion_and_the_user_is_told() {
             bearer: bearer.clone(),
             current,
             new,
+            key: None,
             origin: origin(),
         })
     };

@@ -41,6 +41,8 @@ struct Context {
     binding: EnrollmentBinding,
     /// At sign-in: what it was told when it began.
     seen: Option<Seen>,
+    /// At sign-in: the version of the user that it is of.
+    version: Option<i64>,
     kept: Option<sealed::Key>,
     factor_id: FactorId,
     set_id: RecoverySetId,
@@ -64,8 +66,12 @@ impl Mfa {
         seen: Seen,
     ) -> Outcome<Acknowledged> {
         let act = call.act(self.clock.now());
-        let (path, user_id) = (call.user.path, call.user.id);
-        self.activate(act, path, user_id, EnrollmentBinding::SignIn(sign_in_id), Some(seen), None).await
+        let (version, binding) = (Some(call.user.version), EnrollmentBinding::SignIn(sign_in_id));
+        self.activate(Context {
+            version,
+            ..self.context(act, call.user.path, call.user.id, binding, Some(seen), None)
+        })
+        .await
     }
 
     /// Activates the factor that the caller's session confirmed; an older one is dead from now on. Answers when it is in
@@ -84,12 +90,13 @@ impl Mfa {
         let act = call.act_of(caller, self.clock.now());
         let binding = EnrollmentBinding::Session(caller.session_id);
         let (path, kept) = (caller.path.clone(), call.kept.clone());
-        let acknowledged = self.activate(act, path, caller.user_id, binding, None, kept).await?;
+        let context = self.context(act, path, caller.user_id, binding, None, kept);
+        let acknowledged = self.activate(context).await?;
         self.in_force.await_in_force(acknowledged.event_id).await?;
         Ok(acknowledged)
     }
 
-    async fn activate(
+    fn context(
         &self,
         act: Act,
         path: OrganizationPath,
@@ -97,11 +104,14 @@ impl Mfa {
         binding: EnrollmentBinding,
         seen: Option<Seen>,
         kept: Option<sealed::Key>,
-    ) -> Outcome<Acknowledged> {
+    ) -> Context {
         let (keyring, factor_id) = (Arc::clone(&self.keyring), FactorId::generate());
         let set_id = RecoverySetId::generate();
-        let (of, at) = (path.clone(), act.clone());
-        let context = Context { keyring, act, path, user_id, binding, seen, kept, factor_id, set_id };
+        Context { keyring, act, path, user_id, binding, seen, version: None, kept, factor_id, set_id }
+    }
+
+    async fn activate(&self, context: Context) -> Outcome<Acknowledged> {
+        let (of, at, user_id) = (context.path.clone(), context.act.clone(), context.user_id);
         let unit = self
             .store
             .unit("acknowledge_enrollment", context, |unit, context| Box::pin(check(unit, context)));
@@ -124,8 +134,14 @@ fn or_acknowledged_before(
 }
 
 async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Result<Acknowledged, Reason>>> {
-    let Context { act, path, user_id, binding, seen, kept, .. } = context;
+    let Context { act, path, user_id, binding, seen, version, kept, .. } = context;
     let user = UserKey::new(path, *user_id);
+    // A password, a role or a state that was changed and acknowledged ends the sign-ins of before: one whose call was under way
+    // then activates nothing any more.
+    let is_outdated = match version {
+        Some(version) => rows::known_user::hold(unit, user).await? > *version,
+        None => false,
+    };
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let state = rows::user::lock(unit, user).await?;
     let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
@@ -138,7 +154,7 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resul
         // It was done, and is no more what holds.
         return Err(Reason::GenerationOutdated.into());
     }
-    if seen.as_ref().is_some_and(|seen| !seen.is_present(&state, &policy.version())) {
+    if is_outdated || seen.as_ref().is_some_and(|seen| !seen.is_present(&state, &policy.version())) {
         return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
     }
     let pending = pending?;

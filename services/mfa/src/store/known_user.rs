@@ -22,6 +22,17 @@ pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<Option<KnownU
     Ok(Some(KnownUser { version: row.try_get("version")?, auth_source }))
 }
 
+/// The version of what is known of a user; none that is newer is applied before the unit has ended. 0: nothing is known.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn hold(unit: &Unit<'_>, user: UserKey) -> Result<i64, StoreError> {
+    const SQL: &str = "-- known_user::hold
+        SELECT version FROM known_user WHERE organization_id = $1 AND user_id = $2 FOR SHARE";
+    let row = unit.query_opt(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
+    row.map_or(Ok(0), |row| Ok(row.try_get("version")?))
+}
+
 /// The user of a login, as far as identity's log has told. What holds is identity's to say.
 ///
 /// # Errors

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use access::SignedIn;
 use fault::Reason;
+use proto::events::UserPasswordChanged;
+use proto::events::event::Payload;
 use proto::mfa::factor_service_server::FactorService;
 use proto::mfa::verification_service_server::VerificationService;
 use proto::mfa::{AcknowledgeEnrollmentRequest, AcknowledgeSignInEnrollmentResponse, Factor};
@@ -12,7 +14,8 @@ use tonic::Status;
 use types::{RequestId, SignInId};
 
 use super::enforcing::company;
-use super::fixture::{Fixture, SignIn, by, refusal, session, session_in};
+use super::fixture::{Fixture, SignIn, by, followed, refusal, session, session_in};
+use crate::peers::FollowIdentity;
 
 impl Fixture {
     async fn acknowledged(&self, sign_in: &SignIn) -> Result<AcknowledgeSignInEnrollmentResponse, Status> {
@@ -124,4 +127,22 @@ async fn a_late_repetition_never_activates_what_came_after() {
     let late = fixture.acknowledge_once(&again, request).await;
     assert_eq!(refusal(late), Reason::GenerationOutdated);
     assert_eq!((fixture.enrolled().await, fixture.count("factor").await), (2, 1));
+}
+
+#[tokio::test]
+async fn a_sign_in_of_before_a_new_password_activates_nothing() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let sign_in = fixture.confirmed(&tree.company_user).await;
+    // Its last call was under way when the password changed, and that was acknowledged.
+    let facts = fixture.peers.change_user(tree.company_user.id, |_| ());
+    let changed = UserPasswordChanged { user: Some(facts.to_wire()), by_administrator: false };
+    let event = followed("identity.user.password_changed", Payload::UserPasswordChanged(changed));
+    fixture.follow(FollowIdentity, &event).await;
+    assert_eq!(refusal(fixture.acknowledged(&sign_in).await), Reason::GenerationOutdated);
+    assert_eq!((fixture.enrolled().await, fixture.count("factor").await), (0, 0));
+    assert_eq!(fixture.event_types().await.last().map(String::as_str), Some("mfa.enrollment.refused"));
+    // Who signs in with the new one enrols.
+    let later = fixture.confirmed(&facts).await;
+    fixture.acknowledged(&later).await.unwrap();
+    assert_eq!((fixture.enrolled().await, fixture.count("factor").await), (1, 1));
 }
