@@ -27,6 +27,7 @@ const NEW_PASSWORD: &str = "another good password";
 /// What the broker says: this person is here, and proved two factors elsewhere.
 async fn assert_external(system: &TestSystem, subject: &str) -> Result<Session, Status> {
     let request = AssertExternalSignInRequest {
+        realm: "acme.example".to_owned(),
         subject: subject.to_owned(),
         amr: vec!["pwd".to_owned(), "mfa".to_owned()],
         ..AssertExternalSignInRequest::default()
@@ -124,7 +125,8 @@ async fn an_external_user_signs_in_by_the_broker_and_in_no_other_way() {
     let request = CreateUserRequest { login: "eva@acme.example".to_owned(), ..request };
     let taken = console.users.clone().create_user(as_user(&tree.reseller_session, request)).await;
     assert_eq!(reason(taken.unwrap_err()), "EXTERNAL_SUBJECT_TAKEN");
-    let asserted = AssertExternalSignInRequest { subject: SUBJECT.to_owned(), ..Default::default() };
+    let (subject, realm) = (SUBJECT.to_owned(), "acme.example".to_owned());
+    let asserted = AssertExternalSignInRequest { subject, realm, ..Default::default() };
     for peer in ["console", "operator", "tenant", "mfa"] {
         let other =
             system.client_of(0, peer).sign_ins.clone().assert_external_sign_in(asserted.clone()).await;

@@ -80,7 +80,7 @@ pub use floor_sessions::{FloorChange, apply as apply_floor_change};
 pub use issue_invitation::{Invitation, IssueInvitation};
 pub use list_sessions::{ListSessions, SessionPage};
 pub use list_users::{ListUsers, UserPage};
-pub use password_pool::{PasswordPool, PoolSize, Verdict};
+pub use password_pool::{Lane, PasswordPool, PoolSize, Verdict};
 pub use refresh_session::{KEPT as REFRESH_KEPT, RefreshSession};
 pub use replace_password::ReplacePassword;
 pub use reseal_secrets::SealedSecrets;

@@ -40,6 +40,11 @@ const fn at_once(sight: Sight) -> Sight {
     Sight { token: UNSEEN, ..sight }
 }
 
+/// The same of a factor before identity has applied it: it cannot tell yet whether the session is one that lives on.
+const fn dead_unheard(next: &'static str) -> Sight {
+    sight(UNSEEN, "DEPENDENCY_UNAVAILABLE", "SIGN_IN_REFUSED", next)
+}
+
 /// What concerns a reseller, a company or a user.
 const ACTS: [Act; 9] = [
     Act::new("EnforceMfa on a reseller", |by| enforce(&by, reseller), "mfa.enforcement.enforced")
@@ -56,11 +61,11 @@ const ACTS: [Act; 9] = [
         .committed(IS_RELEASED, at_once(PROVES))
         .in_force(IS_RELEASED, PROVES),
     Act::new("DisableMfa on a user", disable_user, "mfa.enforcement.disabled")
-        .committed(BARE, at_once(dead("COMPLETE")))
+        .committed(BARE, dead_unheard("COMPLETE"))
         .in_force(BARE, dead("COMPLETE")),
     Act::new("DisableMfa on a user below one that enforces", disable_user, "mfa.enforcement.disabled")
         .given(&[enforce_company])
-        .committed(NOT_LOOKED_AT, at_once(dead("ENROLL_MFA")))
+        .committed(NOT_LOOKED_AT, dead_unheard("ENROLL_MFA"))
         .in_force(sight(UNSEEN, UNSEEN, "OK", "ENROLL_MFA"), dead("ENROLL_MFA")),
     Act::new("ReenableMfa on a company", |by| reenable(&by, company), "mfa.enforcement.reenabled")
         .given(&[enforce_company, disable_company])
@@ -71,7 +76,7 @@ const ACTS: [Act; 9] = [
         .committed(BARE, at_once(ENROLS))
         .in_force(BARE, ENROLS),
     Act::new("ResetMfa", reset, "mfa.factor.reset")
-        .committed(BARE, at_once(dead("ENROLL_MFA")))
+        .committed(BARE, dead_unheard("ENROLL_MFA"))
         .in_force(BARE, dead("ENROLL_MFA")),
 ];
 

@@ -69,8 +69,14 @@ pub fn decide(situation: &Situation<'_>, evaluation: &Evaluation) -> Decision {
     if let Some(decision) = at_first_sight(situation) {
         return decision;
     }
-    if situation.session.basis.generation != evaluation.generation {
+    let (session, told, floor) =
+        (situation.session.basis.generation, evaluation.generation, situation.floors.generation);
+    if session < floor {
         return Decision::End(EndCause::FactorChanged);
+    }
+    // mfa has moved on, and what that means for this session has not arrived yet; or it arrived after mfa was asked.
+    if session != told {
+        return Decision::AskAgain;
     }
     let demanded = evaluation.enforced || evaluation.demand != Demand::None;
     if demanded && !situation.session.methods.has_mfa() {
@@ -153,15 +159,18 @@ mod tests {
     }
 
     fn decided(session: &Session, token: TokenState, evaluation: &Evaluation, now: Timestamp) -> Decision {
+        decided_above(session, token, evaluation, now, &Floors::default())
+    }
+
+    fn decided_above(
+        session: &Session,
+        token: TokenState,
+        evaluation: &Evaluation,
+        now: Timestamp,
+        floors: &Floors,
+    ) -> Decision {
         let user = user();
-        let situation = Situation {
-            session,
-            token,
-            user: &user,
-            branch: Branch::Active,
-            floors: &Floors::default(),
-            now,
-        };
+        let situation = Situation { session, token, user: &user, branch: Branch::Active, floors, now };
         decide(&situation, evaluation)
     }
 
@@ -188,9 +197,18 @@ mod tests {
         let session = session(Methods::PasswordAndCode);
         let current = evaluation(Demand::Verify, true, 1);
         let changed = evaluation(Demand::Verify, true, 2);
+        // Not heard of yet: the session may be the one that is to be lifted.
+        assert_eq!(decided(&session, TokenState::Current, &changed, NOW), Decision::AskAgain);
+        let heard = Floors { generation: 2, ..Floors::default() };
         assert_eq!(
-            decided(&session, TokenState::Current, &changed, NOW),
+            decided_above(&session, TokenState::Current, &changed, NOW, &heard),
             Decision::End(EndCause::FactorChanged)
+        );
+        let lifted = Session { basis: Basis { generation: 2, ..session.basis.clone() }, ..session.clone() };
+        assert_eq!(
+            decided_above(&lifted, TokenState::Current, &current, NOW, &heard),
+            Decision::AskAgain,
+            "mfa was asked before"
         );
         let reused = Decision::End(EndCause::RefreshTokenReused);
         assert_eq!(decided(&session, TokenState::Spent, &current, NOW), reused);

@@ -1,17 +1,19 @@
 //! An invited user sets their first password.
 
 use clock::Timestamp;
-use fault::{Outcome, Reason};
+use fault::{Fault, Outcome, Reason};
 use keyring::digest::token_hash;
 use store::{Recorded, Unit};
 use types::{AuthSource, Login, OrganizationPath, Password, Token, TokenHash, UserId};
 
 use super::create_user::check_password;
 use super::lock_user::lock_user;
+use super::password_pool::Lane;
 use super::{Identity, Origin};
 use crate::domain::gate;
 use crate::domain::organization::Branch;
 use crate::domain::password::StoredHash;
+use crate::domain::refusal_counts::Cause;
 use crate::domain::user::UserRecord;
 use crate::store::{events, invitations, user_changes};
 
@@ -43,24 +45,36 @@ impl Identity {
     /// OVERLOADED; DEPENDENCY_UNAVAILABLE.
     pub async fn accept_invitation(&self, command: AcceptInvitation) -> Outcome<Login> {
         let AcceptInvitation { invitation, password, origin } = command;
-        let token = token_hash(&invitation.ok_or(Reason::InvitationRefused)?);
+        let Some(invitation) = invitation else { return Err(self.refuse_invitation()) };
+        let token = token_hash(&invitation);
         let found = invitations::find(&self.store, token, self.clock.now()).await?;
-        let (record, organization) = found.ok_or(Reason::InvitationRefused)?;
+        let Some((record, organization)) = found else { return Err(self.refuse_invitation()) };
         let user = &record.user;
         let organization = self.complete_organization(organization, user.organization_id).await?;
-        may_accept(&record, organization.branch)?;
+        may_accept(&record, organization.branch).map_err(|_| self.refuse_invitation())?;
         check_password(&password, &user.login)?;
         let acceptance = Acceptance {
             token,
             user_id: user.id,
             path: organization.path,
-            hash: self.passwords.hash(password).await?,
+            hash: self.passwords.hash(Lane::User(user.id), password).await?,
             origin,
             now: self.clock.now(),
         };
         self.store
             .unit("accept_invitation", acceptance, |unit, acceptance| Box::pin(run(unit, acceptance)))
             .await
+            .map_err(|fault| match fault.reason() {
+                Reason::InvitationRefused => self.refuse_invitation(),
+                _ => fault,
+            })
+    }
+
+    /// Nobody is known to be behind it: it is counted, as unknown tokens are.
+    fn refuse_invitation(&self) -> Fault {
+        self.refusals.count(Cause::UnknownToken, self.clock.now());
+        rpc::refusal_is_recorded();
+        Reason::InvitationRefused.into()
     }
 }
 

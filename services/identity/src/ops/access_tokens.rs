@@ -1,6 +1,7 @@
 //! Access tokens: the signing key, made at first need and sealed, and what is signed with it.
 
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
 
 use access::{Claims, TokenSigner, TokenVerifier, Unverified};
 use aws_lc_rs::rand::SystemRandom;
@@ -10,6 +11,7 @@ use eventlog::Act;
 use fault::{Fault, Outcome, Reason};
 use keyring::{Binding, Keyring};
 use store::{Recorded, Store, Unit};
+use tokio::sync::Mutex;
 use types::{OrganizationPath, ServiceName};
 use uuid::Uuid;
 
@@ -19,6 +21,9 @@ use crate::domain::session::Lifetimes;
 use crate::store::events;
 use crate::store::sessions::Standing;
 use crate::store::signing_keys::{self, StoredKey};
+
+/// How often at most a token of an unknown key makes somebody look for it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Writes the access tokens of one call, made before its unit: the same token each time, however often the unit runs.
 pub struct Pen {
@@ -64,6 +69,8 @@ pub struct AccessTokens {
     issuer: String,
     verifier: TokenVerifier,
     signer: RwLock<Option<Arc<TokenSigner>>>,
+    /// When a token of an unknown key last made somebody look.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl AccessTokens {
@@ -72,7 +79,7 @@ impl AccessTokens {
     #[must_use]
     pub fn new(store: Store, clock: SharedClock, keyring: Arc<Keyring>, issuer: String) -> Self {
         let verifier = TokenVerifier::new(issuer.clone(), Arc::clone(&clock));
-        Self { store, clock, keyring, issuer, verifier, signer: RwLock::default() }
+        Self { store, clock, keyring, issuer, verifier, signer: RwLock::default(), looked: Mutex::default() }
     }
 
     /// What writes a token for a session of somebody at `path`, to be handed to `peer`. The first one ever makes the key, in
@@ -113,11 +120,21 @@ impl AccessTokens {
             Ok(claims) => Ok(Some(claims)),
             Err(Unverified::Invalid) => Ok(None),
             Err(Unverified::UnknownKey) => {
-                // Another replica may have made it a moment ago.
-                self.reload().await?;
+                self.look_for_keys().await?;
                 Ok(self.verifier.verify(token).ok())
             }
         }
+    }
+
+    /// Another replica may have made the key a moment ago. Anybody can name a key that nobody made: it is looked for once a
+    /// second at most, and callers that come meanwhile wait for the same answer.
+    async fn look_for_keys(&self) -> Outcome<()> {
+        let mut looked = self.looked.lock().await;
+        if looked.is_none_or(|at| at.elapsed() >= LOOK_EVERY) {
+            self.reload().await?;
+            *looked = Some(Instant::now());
+        }
+        Ok(())
     }
 
     /// The public keys as a JWK Set, from the database: another replica may have made one a moment ago.

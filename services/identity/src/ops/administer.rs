@@ -10,7 +10,7 @@ use super::Identity;
 use crate::domain::authority::{self, Denied};
 use crate::domain::user::{User, UserRecord};
 use crate::store::answers::UserChanged;
-use crate::store::{user_changes, users};
+use crate::store::{sessions, user_changes, users};
 
 /// A user of the caller's branch whom the caller may change.
 #[derive(Debug, Clone)]
@@ -78,11 +78,22 @@ pub(super) fn denied(denied: Denied) -> Fault {
 /// The target as they are now, until the unit ends; the caller may still change them.
 ///
 /// # Errors
-/// As [`Identity::find_target`].
+/// As [`Identity::find_target`]; TOKEN_INVALID.
 pub(super) async fn lock_target(unit: &Unit<'_>, caller: &SignedIn, target: &Target) -> Outcome<UserRecord> {
     let record = lock_present(unit, target).await?;
     may_change(caller, &record.user)?;
+    is_still_signed_in(unit, caller).await?;
     Ok(record)
+}
+
+/// Refuses whoever's session ended since the call began: what ended it was acknowledged, and a call that waited - for a hash,
+/// say - must not have its way after that. Sessions come after users in the order of locks.
+///
+/// # Errors
+/// TOKEN_INVALID.
+pub(super) async fn is_still_signed_in(unit: &Unit<'_>, caller: &SignedIn) -> Outcome<()> {
+    let has_ended = sessions::has_ended(unit, caller.organization_id(), caller.session_id).await?;
+    if has_ended { Err(Reason::TokenInvalid.into()) } else { Ok(()) }
 }
 
 /// The target as they are now, until the unit ends, whoever asks.

@@ -3,7 +3,7 @@
 //! It opens a session through the same gate as every other sign-in, for external users only.
 
 use fault::{Fault, Outcome, Reason};
-use types::{AuthSource, OrganizationPath, SignInId};
+use types::{AuthSource, OrganizationPath, Realm, SignInId};
 
 use super::open_session::{Opening, Source};
 use super::start_sign_in::{EVALUATIONS, never_a_verdict};
@@ -20,7 +20,9 @@ use crate::store::users;
 /// The command.
 #[derive(Debug)]
 pub struct AssertExternalSignIn {
-    /// Who the user is at the identity provider.
+    /// Whose identity provider it is.
+    pub realm: Realm,
+    /// Who the user is there.
     pub subject: ExternalSubject,
     /// How the provider authenticated them.
     pub methods: ExternalMethods,
@@ -37,11 +39,11 @@ impl Identity {
     /// PEER_NOT_ALLOWED; INVALID_ARGUMENT; SIGN_IN_REFUSED, whatever was wrong (recorded); DEPENDENCY_UNAVAILABLE, never a
     /// session.
     pub async fn assert_external_sign_in(&self, command: AssertExternalSignIn) -> Outcome<OpenedSession> {
-        let AssertExternalSignIn { subject, methods, auth_time, origin } = command;
+        let AssertExternalSignIn { realm, subject, methods, auth_time, origin } = command;
         self.must_be_broker(&origin.call.peer)?;
         let assertion = Assertion::new(methods, auth_time, self.clock.now())
             .map_err(|invalid| Fault::field("auth_time", invalid.to_string()))?;
-        let (user, path) = self.find_external(&subject, &origin).await?;
+        let (user, path) = self.find_external(&realm, &subject, &origin).await?;
         for _ in 0..EVALUATIONS {
             match self.enter_external(&user, &path, &assertion, &origin).await {
                 Err(fault) if fault.reason() == Reason::GenerationOutdated => {}
@@ -66,10 +68,11 @@ impl Identity {
 
     async fn find_external(
         &self,
+        realm: &Realm,
         subject: &ExternalSubject,
         origin: &Origin,
     ) -> Outcome<(User, OrganizationPath)> {
-        let found = users::find_by_subject(&self.store, subject).await?;
+        let found = users::find_by_subject(&self.store, realm, subject).await?;
         let Some(user) = found.user.map(|record| record.user) else {
             let refusal = Refusal::LoginUnknown;
             return Err(self.refuse_at_once(origin, found.place, None, Step::External, refusal).await);

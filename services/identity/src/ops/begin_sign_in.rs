@@ -6,7 +6,7 @@ use keyring::digest::token_hash;
 use store::{Recorded, Unit};
 use types::{AuthSource, OrganizationPath, SignInId, Token};
 
-use super::lock_user::lock_user;
+use super::lock_user::{elsewhere, lock_user};
 use super::{Identity, Origin, no_randomness};
 use crate::domain::evaluation::Basis;
 use crate::domain::gate::{self, Barred};
@@ -70,7 +70,7 @@ impl Identity {
 async fn begin(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<bool>> {
     let sign_in = &drawn.sign_in;
     let locked = lock_user(unit, &drawn.path, sign_in.user_id).await?;
-    let Some(locked) = locked else { return Err(Reason::SignInRefused.into()) };
+    let locked = locked.ok_or_else(elsewhere)?;
     let (user, path) = (locked.user(), &drawn.path);
     let act = drawn.origin.anonymous(drawn.now);
     match gate::admit(&locked.presence(), &sign_in.basis, sign_in.user_version, AuthSource::Local) {

@@ -7,6 +7,7 @@ use types::{AuthSource, DisplayName, Login, OrganizationId, OrganizationKind, Pa
 use wire::OrganizationFacts;
 
 use super::create_user::{NewUser, check_login_and_password, first_version, taken};
+use super::password_pool::Lane;
 use super::{Identity, Origin};
 use crate::domain::user::{Email, User, UserRecord};
 use crate::peers::mfa::EnrollmentTicket;
@@ -61,9 +62,10 @@ impl Identity {
         let origin = command.origin.clone();
         let new = administrator(command);
         check_login_and_password(&new, &organization)?;
-        let user = match self.first_administrator(&new, &password).await? {
+        let lane = Lane::Peer(origin.call.peer.clone());
+        let user = match self.first_administrator(&new, &password, lane.clone()).await? {
             Some(user) => user,
-            None => self.create_first(new, password, organization.clone(), origin).await?,
+            None => self.create_first(new, (password, lane), organization.clone(), origin).await?,
         };
         self.tokens.signer(&organization.path).await?;
         let ticket = self.mfa.issue_bootstrap_ticket(&user.facts(&organization.path)).await;
@@ -75,7 +77,12 @@ impl Identity {
     }
 
     /// The administrator that an earlier call created, if this is a retry of it; none on an empty system.
-    async fn first_administrator(&self, new: &NewUser, password: &Password) -> Outcome<Option<User>> {
+    async fn first_administrator(
+        &self,
+        new: &NewUser,
+        password: &Password,
+        lane: Lane,
+    ) -> Outcome<Option<User>> {
         let present = users::first_two(&self.store).await?;
         let Some((first, others)) = present.split_first() else { return Ok(None) };
         let is_theirs = others.is_empty()
@@ -85,19 +92,19 @@ impl Identity {
         if !is_theirs {
             return Err(Reason::AlreadyBootstrapped.into());
         }
-        let verdict = self.passwords.verify(first.password_hash.clone(), password.clone()).await?;
+        let verdict = self.passwords.verify(lane, first.password_hash.clone(), password.clone()).await?;
         if verdict.matches { Ok(Some(first.user.clone())) } else { Err(Reason::AlreadyBootstrapped.into()) }
     }
 
     async fn create_first(
         &self,
         new: NewUser,
-        password: Password,
+        (password, lane): (Password, Lane),
         organization: OrganizationFacts,
         origin: Origin,
     ) -> Outcome<User> {
         let now = self.clock.now();
-        let password_hash = Some(self.passwords.hash(password).await?);
+        let password_hash = Some(self.passwords.hash(lane, password).await?);
         let user = first_version(new, password_hash, now);
         let creation = Creation { user, organization, origin, now };
         self.store.unit("bootstrap", creation, |unit, creation| Box::pin(create(unit, creation))).await

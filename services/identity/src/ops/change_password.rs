@@ -10,6 +10,7 @@ use types::{EventId, Password};
 use super::answered_before::leave_if_answered;
 use super::create_user::check_password;
 use super::end_all::end_all;
+use super::password_pool::Lane;
 use super::set_password::{must_be_local, password_changed};
 use super::{Identity, Origin};
 use crate::domain::password::StoredHash;
@@ -65,7 +66,7 @@ impl Identity {
         if is_the_same {
             return Err(present_password());
         }
-        let hash = self.passwords.hash(new).await?;
+        let hash = self.passwords.hash(Lane::User(bearer.user_id), new).await?;
         let user_version = record.user.version;
         let replacement = Replacement { bearer, user_version, hash, key, origin, now: self.clock.now() };
         let changed = self

@@ -75,7 +75,8 @@ async fn run(unit: &mut Unit<'_>, change: &Change) -> Outcome<Recorded<(EventId,
     let event = draft.event_id();
     after.authority_event = Some(event);
     user_changes::update(unit, &after).await?;
-    if after.user.state == UserState::Deleted {
+    // Whoever is enabled again is invited again: a mail that went astray is one reason to disable somebody.
+    if after.user.state != UserState::Active {
         invitations::remove(unit, after.user.organization_id, after.user.id).await?;
     }
     let receipt = unit.record(draft);

@@ -33,7 +33,7 @@ impl Identity {
         origin: &Origin,
     ) -> Outcome<()> {
         let attempt = Attempt::in_session(&record.user.login, bearer.session_id);
-        let place = self.queue(&attempt, Lane::Trusted)?;
+        let place = self.queue(&attempt, Lane::User(bearer.user_id))?;
         let turn = self.take_turn(place, &attempt).await?;
         let (identity, stored) = (self.clone(), record.password_hash.clone());
         let wrong = Wrong {

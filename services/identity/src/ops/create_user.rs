@@ -10,8 +10,9 @@ use store::{Recorded, StoreError, Unit};
 use types::{AuthSource, DisplayName, EventId, Login, OrganizationId, Password, Role, UserId};
 use wire::{OrganizationFacts, OrganizationState, UserState};
 
-use super::administer::denied;
+use super::administer::{denied, is_still_signed_in};
 use super::issue_invitation::Invitation;
+use super::password_pool::Lane;
 use super::{Identity, Origin};
 use crate::domain::authority;
 use crate::domain::external::ExternalSubject;
@@ -86,9 +87,15 @@ impl Identity {
         if organizations::branch(&self.store, &organization.path).await? == Branch::Inactive {
             return Err(Reason::OrganizationNotActive.into());
         }
+        // Before it costs a hash; the constraint decides.
+        if key.is_none()
+            && users::find_by_login(&self.store, Some(&new.login), self.clock.now()).await?.user.is_some()
+        {
+            return Err(Reason::LoginTaken.into());
+        }
         let now = self.clock.now();
         let password_hash = match new.password.clone() {
-            Some(password) => Some(self.passwords.hash(password).await?),
+            Some(password) => Some(self.passwords.hash(Lane::User(caller.user_id), password).await?),
             None => None,
         };
         let enforce_mfa = new.enforce_mfa;
@@ -203,6 +210,7 @@ async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<(E
         return Err(Fault::new(Reason::DependencyUnavailable).with_cause("the organisation has changed"));
     }
     users::insert(unit, &creation.user).await.map_err(taken)?;
+    is_still_signed_in(unit, &creation.caller).await?;
     let act = creation.origin.by_user(&creation.caller, creation.now);
     let facts = creation.user.user.facts(&creation.organization.path);
     let draft = events::user_created(&act, &facts, creation.enforce_mfa);

@@ -1,5 +1,6 @@
 //! Locking what decides about a user's sessions, in the one order everybody takes: organisation, user, floors, then the rest.
 
+use fault::{Fault, Reason};
 use store::{StoreError, Unit};
 use types::{OrganizationPath, UserId};
 
@@ -45,4 +46,10 @@ pub(super) async fn lock_user(
     let (policy, branch) = rows::floors::hold(unit, &floors::targets(path, user), path).await?;
     let floors = Floors { generation: record.user.generation_floor, policy };
     Ok(Some(Locked { record, organization: Organization { branch, ..organization }, floors }))
+}
+
+/// The user is not where they were when the call began: no verdict.
+pub(super) fn elsewhere() -> Fault {
+    Fault::new(Reason::DependencyUnavailable)
+        .with_cause("the user is in another organisation by now, or gone")
 }

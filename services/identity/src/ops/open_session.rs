@@ -10,7 +10,7 @@ use types::{EventId, OrganizationPath, SessionId, SignInId, Token, UserId};
 
 use super::access_tokens::Pen;
 use super::answered_before::leave_if_answered;
-use super::lock_user::{Locked, lock_user};
+use super::lock_user::{Locked, elsewhere, lock_user};
 use super::{Identity, Origin, no_randomness};
 use crate::domain::evaluation::Passage;
 use crate::domain::gate::{self, Barred};
@@ -62,6 +62,8 @@ pub(super) struct Opened {
     pub(super) answer: SignInAnswer,
     /// The token of the sign-in that waits for a new password, and when it dies: of use where there was none before.
     pub(super) sign_in: (Token, Timestamp),
+    /// What has to be in force where a password was replaced; none where the answer was given before.
+    pub(super) event: Option<EventId>,
 }
 
 struct Drawn {
@@ -97,16 +99,17 @@ impl Identity {
             lifetimes: self.lifetimes,
         };
         let outcome = self.store.unit("open_session", drawn, |unit, drawn| Box::pin(open(unit, drawn))).await;
+        let event = outcome.as_ref().ok().map(|(event, _)| *event);
         let answer = self.settled(organization, outcome).await?;
-        Ok(Opened { answer, sign_in })
+        Ok(Opened { answer, sign_in, event })
     }
 }
 
 async fn open(unit: &mut Unit<'_>, drawn: &Drawn) -> Outcome<Recorded<(EventId, SignInAnswer)>> {
     let opening = &drawn.opening;
     leave_if_answered(unit, opening.key.as_ref(), drawn.now).await?;
-    // Gone, or in another organisation since: there is nobody to record anything about.
-    let locked = lock_user(unit, &opening.path, opening.user_id).await?.ok_or(Reason::SignInRefused)?;
+    // Gone, or in another organisation since: no verdict, and the next attempt finds out.
+    let locked = lock_user(unit, &opening.path, opening.user_id).await?.ok_or_else(elsewhere)?;
     let sign_in = lock_sign_in(unit, opening).await?;
     let must_change_password =
         gate::must_change_password(locked.user(), opening.passage.methods().auth_source());

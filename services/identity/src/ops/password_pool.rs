@@ -15,7 +15,7 @@ use std::time::Duration;
 use argon2::Block;
 use fault::{Fault, Outcome, Reason};
 use tokio::sync::oneshot;
-use types::{Password, random_bytes};
+use types::{Password, UserId, random_bytes};
 
 use crate::domain::lanes::{self, Lanes};
 use crate::domain::password::StoredHash;
@@ -56,8 +56,8 @@ pub enum Lane {
     Address(IpAddr),
     /// Anybody whose address this peer did not tell.
     Peer(String),
-    /// Users that are signed in, and whoever holds a token of ours.
-    Trusted,
+    /// This user, who is signed in or holds a token of ours.
+    User(UserId),
 }
 
 /// The pool. Clones share it.
@@ -102,20 +102,25 @@ impl PasswordPool {
         Ok(Place { pool: self.clone(), taken })
     }
 
-    /// The hash of a new password, for a caller who is known.
+    /// The hash of a new password.
     ///
     /// # Errors
     /// OVERLOADED when too many wait; INTERNAL.
-    pub async fn hash(&self, password: Password) -> Outcome<StoredHash> {
-        self.enter(Lane::Trusted)?.turn().await?.hash(password).await
+    pub async fn hash(&self, lane: Lane, password: Password) -> Outcome<StoredHash> {
+        self.enter(lane)?.turn().await?.hash(password).await
     }
 
-    /// Whether a password is a hash's, for a caller who is known.
+    /// Whether a password is a hash's.
     ///
     /// # Errors
     /// As `Turn::verify`; OVERLOADED when too many wait.
-    pub async fn verify(&self, stored: Option<StoredHash>, password: Password) -> Outcome<Verdict> {
-        self.enter(Lane::Trusted)?.turn().await?.verify(stored, password).await
+    pub async fn verify(
+        &self,
+        lane: Lane,
+        stored: Option<StoredHash>,
+        password: Password,
+    ) -> Outcome<Verdict> {
+        self.enter(lane)?.turn().await?.verify(stored, password).await
     }
 
     /// How many hashes were computed so far.

@@ -7,7 +7,7 @@ use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
 use types::{EventId, OrganizationPath, Reasoning, SessionId, UserId};
 
-use super::administer::{Target, lock_target};
+use super::administer::{Target, is_still_signed_in, lock_target};
 use super::end_all::{EndedAll, end_all};
 use super::{Identity, Origin};
 use crate::domain::authority;
@@ -93,6 +93,7 @@ async fn lock<'a>(
         None => {
             let locked = users::lock(unit, caller.organization_id(), caller.user_id).await?;
             let user = locked.ok_or(Reason::TokenInvalid)?.user.user;
+            is_still_signed_in(unit, caller).await?;
             Ok((user, &caller.path, Some(caller.session_id)))
         }
     }

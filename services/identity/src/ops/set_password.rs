@@ -11,6 +11,7 @@ use wire::UserFacts;
 use super::administer::{Target, lock_target};
 use super::create_user::check_password;
 use super::end_all::end_all;
+use super::password_pool::Lane;
 use super::{Identity, Origin};
 use crate::domain::password::StoredHash;
 use crate::domain::session::EndCause;
@@ -50,7 +51,7 @@ impl Identity {
         let target = self.find_target(&caller, user_id).await?.present()?;
         must_be_local(&target.record)?;
         check_password(&password, &target.record.user.login)?;
-        let hash = self.passwords.hash(password).await?;
+        let hash = self.passwords.hash(Lane::User(caller.user_id), password).await?;
         let setting = Setting { caller, target, hash, origin, now: self.clock.now() };
         let set =
             self.store.unit("set_password", setting, |unit, setting| Box::pin(run(unit, setting))).await;

@@ -11,7 +11,7 @@ use types::{AuthSource, Login, Password, SignInId, Token};
 
 use super::begin_sign_in::Beginning;
 use super::open_session::{Opened, Opening, Source};
-use super::password_pool::Turn;
+use super::password_pool::{Lane, Turn};
 use super::sign_in_delays::Attempt;
 use super::{Identity, OpenedSession, Origin};
 use crate::domain::delays::Admitted;
@@ -26,6 +26,8 @@ use crate::store::users::{self, Found};
 
 /// How often policy may change under a sign-in before it is given up.
 pub(super) const EVALUATIONS: usize = 2;
+/// How many sign-ins of a user may wait for something before beginning one more counts as a failure.
+const MOST_OPEN: i64 = 64;
 /// How long mfa may take to say what is next, and how much of the call's time: the rest is for saying that it did not.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SHARE: f64 = 0.75;
@@ -81,7 +83,7 @@ impl Identity {
         let StartSignIn { login, password, origin } = command;
         let attempt = Attempt::at_sign_in(login.as_ref(), &origin);
         let place = self.queue(&attempt, origin.lane())?;
-        let found = users::find_by_login(&self.store, login.as_ref()).await?;
+        let found = users::find_by_login(&self.store, login.as_ref(), self.clock.now()).await?;
         let turn = self.take_turn(place, &attempt).await?;
         // From here on the attempt has its effect and its event, whatever becomes of the call.
         let identity = self.clone();
@@ -128,7 +130,7 @@ impl Identity {
         password: Password,
         origin: &Origin,
     ) -> Outcome<Known> {
-        let Found { user, organization, place } = found;
+        let Found { user, organization, place, open_sign_ins } = found;
         let hash = user
             .as_ref()
             .filter(|found| found.user.auth_source == AuthSource::Local)
@@ -154,10 +156,13 @@ impl Identity {
             let place = Some(organization.path);
             return Err(self.refuse_at_once(origin, place, user_id, Step::Password, refusal).await);
         }
-        self.accept_password(admitted);
+        // Whoever only begins sign-ins is slowed down like somebody who guesses: each leaves a row and an event.
+        if open_sign_ins < MOST_OPEN {
+            self.accept_password(admitted);
+        }
         let upgrade = match hash.filter(|_| verdict.outdated) {
             // What cannot be hashed now is hashed at the next sign-in.
-            Some(old) => self.passwords.hash(password).await.ok().map(|new| (old, new)),
+            Some(old) => self.passwords.hash(Lane::User(user.id), password).await.ok().map(|new| (old, new)),
             None => None,
         };
         Ok(Known { facts: user.facts(&organization.path), user, upgrade })
@@ -186,7 +191,7 @@ impl Identity {
                     recovery_codes_left: 0,
                     key: None,
                 };
-                let Opened { answer, sign_in: (token, expire_time) } = self.open_session(opening).await?;
+                let Opened { answer, sign_in: (token, expire_time), .. } = self.open_session(opening).await?;
                 Ok(match read_sign_in(&answer)? {
                     FinishedSignIn::Complete(session) => {
                         StartedSignIn::Complete { session, mfa_required_from }

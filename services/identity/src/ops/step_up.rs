@@ -63,8 +63,9 @@ impl Identity {
         let facts = standing.user.facts(&standing.organization.path);
         let evaluation = self.mfa.evaluate_sign_in(&facts).await.map_err(pass_on)?;
         if evaluation.generation != standing.session.basis.generation {
-            // The session is about to end, as soon as the change is heard of here.
-            return Err(Reason::TokenInvalid.into());
+            // The session is about to end or to be lifted, as soon as the change is heard of here.
+            return Err(Fault::new(Reason::DependencyUnavailable)
+                .with_cause("what mfa did to the user has not been heard of yet"));
         }
         let attempt = CodeAttempt {
             user: facts,

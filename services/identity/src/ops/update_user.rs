@@ -8,10 +8,12 @@ use store::{Recorded, Unit};
 use types::{AuthSource, EventId, Password, UserId};
 
 use super::administer::{
-    Target, check_etag, denied, keep_provider, lock_present, lock_target, settled, unchanged,
+    Target, check_etag, denied, is_still_signed_in, keep_provider, lock_present, lock_target, settled,
+    unchanged,
 };
 use super::create_user::{check_password, taken};
 use super::end_all::end_all;
+use super::password_pool::Lane;
 use super::{Identity, Origin};
 use crate::domain::authority;
 use crate::domain::password::StoredHash;
@@ -65,7 +67,7 @@ impl Identity {
         let hash = match changes.password() {
             Some(password) => {
                 check_password(password, &target.record.user.login)?;
-                Some(self.passwords.hash(password.clone()).await?)
+                Some(self.passwords.hash(Lane::User(caller.user_id), password.clone()).await?)
             }
             None => None,
         };
@@ -109,7 +111,9 @@ async fn run(unit: &mut Unit<'_>, update: &Update) -> Outcome<Recorded<(EventId,
     let Update { caller, target, changes, etag, key, origin, now } = update;
     request_record::lookup(unit, key.as_ref(), *now).await?;
     let before = if target.id() == caller.user_id {
-        lock_present(unit, target).await?
+        let record = lock_present(unit, target).await?;
+        is_still_signed_in(unit, caller).await?;
+        record
     } else {
         lock_target(unit, caller, target).await?
     };

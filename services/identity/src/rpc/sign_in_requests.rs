@@ -46,6 +46,7 @@ pub(super) fn start(request: Request<StartSignInRequest>) -> Outcome<StartSignIn
 pub(super) fn assertion(request: &Request<AssertExternalSignInRequest>) -> Outcome<AssertExternalSignIn> {
     let message = request.get_ref();
     Ok(AssertExternalSignIn {
+        realm: wire::id("realm", &message.realm)?,
         subject: wire::id("subject", &message.subject)?,
         methods: ExternalMethods::parse(&message.amr)
             .map_err(|invalid| Fault::field("amr", invalid.to_string()))?,

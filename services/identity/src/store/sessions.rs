@@ -104,6 +104,22 @@ fn standing(row: &Row) -> Result<Option<Standing>, StoreError> {
     Ok(Some(Standing { session: session(row)?, user: users::user(row)?.user, organization }))
 }
 
+/// Whether a session has ended; it does not end before the unit has.
+///
+/// # Errors
+/// The database's.
+pub async fn has_ended(
+    unit: &Unit<'_>,
+    organization: OrganizationId,
+    session: SessionId,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "-- sessions::has_ended
+        SELECT state = 'ended' AS has_ended FROM session WHERE organization_id = $1 AND session_id = $2 FOR SHARE";
+    let row = unit.query_opt(SQL, &[&organization.uuid(), &session.uuid()]).await?;
+    // Rows of ended sessions stay for a day, a call takes seconds: what is not there has not ended meanwhile.
+    row.map_or(Ok(false), |row| Ok(row.try_get("has_ended")?))
+}
+
 /// A session by its id.
 ///
 /// # Errors

@@ -2,7 +2,7 @@
 
 use store::{Store, StoreError, Unit};
 use tokio_postgres::Row;
-use types::{EventId, Login, OrganizationId, OrganizationPath, Role, UserId};
+use types::{EventId, Login, OrganizationId, OrganizationPath, Realm, Role, UserId};
 
 use super::read::{self, organization_columns, word};
 use crate::domain::Timestamp;
@@ -63,6 +63,8 @@ pub struct Found {
     pub organization: Option<Organization>,
     /// Where a refusal belongs: to the user's organisation, that of the login's realm, or the provider.
     pub place: Option<OrganizationPath>,
+    /// How many of the user's sign-ins wait for something.
+    pub open_sign_ins: i64,
 }
 
 fn found(row: &Row) -> Result<Found, StoreError> {
@@ -71,6 +73,7 @@ fn found(row: &Row) -> Result<Found, StoreError> {
         user: if row.try_get("found")? { Some(user(row)?) } else { None },
         organization: read::organization(row)?,
         place: place.map(|ids| read::path("organization.path", &ids)).transpose()?,
+        open_sign_ins: row.try_get("open_sign_ins")?,
     })
 }
 
@@ -78,7 +81,11 @@ fn found(row: &Row) -> Result<Found, StoreError> {
 ///
 /// # Errors
 /// The database's.
-pub async fn find_by_login(store: &Store, login: Option<&Login>) -> Result<Found, StoreError> {
+pub async fn find_by_login(
+    store: &Store,
+    login: Option<&Login>,
+    now: Timestamp,
+) -> Result<Found, StoreError> {
     const SQL: &str = concat!(
         "-- users::find_by_login\n",
         "SELECT u.user_id IS NOT NULL AS found, ",
@@ -86,7 +93,9 @@ pub async fn find_by_login(store: &Store, login: Option<&Login>) -> Result<Found
         ", ",
         organization_columns!(),
         ",
-            coalesce(o.path, r.path, p.path) AS place
+            coalesce(o.path, r.path, p.path) AS place,
+            (SELECT count(*) FROM sign_in s WHERE s.organization_id = u.organization_id
+                AND s.user_id = u.user_id AND s.state = 'open' AND s.expire_time > $3) AS open_sign_ins
         FROM (SELECT $1::text AS login, $2::text AS realm) q
         LEFT JOIN user_account u ON u.login = q.login
         LEFT JOIN organization o ON o.organization_id = u.organization_id
@@ -94,17 +103,21 @@ pub async fn find_by_login(store: &Store, login: Option<&Login>) -> Result<Found
         LEFT JOIN LATERAL (SELECT path FROM organization WHERE kind = 'provider' LIMIT 1) p ON true"
     );
     let (text, realm) = login.map_or(("", ""), |login| (login.as_str(), login.realm().as_str()));
-    let Some(row) = read::row(store, SQL, &[&text, &realm]).await? else {
+    let Some(row) = read::row(store, SQL, &[&text, &realm, &now]).await? else {
         return Err(StoreError::RowCount { statement: "users::find_by_login", rows: 0 });
     };
     found(&row)
 }
 
-/// Looks up who somebody at the identity provider is here.
+/// Looks up who somebody at the identity provider of a realm is here.
 ///
 /// # Errors
 /// The database's.
-pub async fn find_by_subject(store: &Store, subject: &ExternalSubject) -> Result<Found, StoreError> {
+pub async fn find_by_subject(
+    store: &Store,
+    realm: &Realm,
+    subject: &ExternalSubject,
+) -> Result<Found, StoreError> {
     const SQL: &str = concat!(
         "-- users::find_by_subject\n",
         "SELECT u.user_id IS NOT NULL AS found, ",
@@ -112,13 +125,14 @@ pub async fn find_by_subject(store: &Store, subject: &ExternalSubject) -> Result
         ", ",
         organization_columns!(),
         ",
-            coalesce(o.path, p.path) AS place
-        FROM (SELECT $1::text AS subject) q
-        LEFT JOIN user_account u ON u.external_subject = q.subject
+            coalesce(o.path, r.path, p.path) AS place, 0::bigint AS open_sign_ins
+        FROM (SELECT $1::text AS subject, $2::text AS realm) q
+        LEFT JOIN user_account u ON u.external_subject = q.subject AND right(u.login, length(q.realm) + 1) = '@' || q.realm
         LEFT JOIN organization o ON o.organization_id = u.organization_id
+        LEFT JOIN LATERAL (SELECT path FROM organization WHERE realms @> ARRAY[q.realm] LIMIT 1) r ON true
         LEFT JOIN LATERAL (SELECT path FROM organization WHERE kind = 'provider' LIMIT 1) p ON true"
     );
-    let Some(row) = read::row(store, SQL, &[&subject.as_str()]).await? else {
+    let Some(row) = read::row(store, SQL, &[&subject.as_str(), &realm.as_str()]).await? else {
         return Err(StoreError::RowCount { statement: "users::find_by_subject", rows: 0 });
     };
     found(&row)

@@ -7,14 +7,16 @@ use identity::domain::external::ExternalMethods;
 use identity::ops::{AssertExternalSignIn, OpenedSession, Origin, StepUp};
 use rpc::CallInfo;
 use time::Duration;
-use types::{AuthSource, Role};
+use types::{AuthSource, OrganizationId, Role};
+use wire::OrganizationState;
 
-use crate::support::{BROKER, Bench, PASSWORD, lives, origin, public, refresh};
+use crate::support::{BROKER, Bench, PASSWORD, lives, organization, origin, public, refresh};
 
 fn command(subject: &str, amr: &[&str]) -> AssertExternalSignIn {
     let values: Vec<String> = amr.iter().map(|value| (*value).to_owned()).collect();
     let call = CallInfo { peer: BROKER.to_owned(), ..origin().call };
     AssertExternalSignIn {
+        realm: "company.example".parse().unwrap(),
         subject: subject.parse().unwrap(),
         methods: ExternalMethods::parse(&values).unwrap(),
         auth_time: None,
@@ -143,5 +145,33 @@ async fn a_session_of_one_source_is_worth_nothing_for_a_user_of_the_other() {
     for session in [&asserted, &by_password] {
         assert!(!lives(&bench, session).await);
         assert_eq!(refresh(&bench, session).await.unwrap_err().reason(), Reason::RefreshRefused);
+    }
+}
+
+#[tokio::test]
+async fn a_subject_is_good_within_its_realm_only() {
+    let bench = Bench::new().await;
+    let other = bench.reseller.child(OrganizationId::generate()).unwrap();
+    bench.tenant.set(organization(&other, "other", OrganizationState::Active, 1));
+    external_user(&bench, "ada@company.example").await;
+    let elsewhere = bench.user_with("bob@other.example", &other, Role::CompanyAdmin, AuthSource::External);
+    let elsewhere = elsewhere.await;
+    // Another organisation's provider knows somebody by the same subject: nobody is in anybody's way.
+    let sql =
+        "UPDATE user_account SET external_subject = 'ada@company.example' WHERE login = 'bob@other.example'";
+    bench.execute(sql).await;
+    assert(&bench, "ada@company.example", &["mfa"]).await.unwrap();
+    let realm = "other.example".parse().unwrap();
+    let asserted = AssertExternalSignIn { realm, ..command("ada@company.example", &["mfa"]) };
+    let session = bench.identity.assert_external_sign_in(asserted).await.unwrap();
+    let bearer = bench.identity.authenticate(&session.access_token.text).await.unwrap();
+    assert_eq!(bearer.user_id, elsewhere);
+    for realm in ["company.example.other.example", "pany.example", "nobody.example"] {
+        let asserted = AssertExternalSignIn {
+            realm: realm.parse().unwrap(),
+            ..command("ada@company.example", &["mfa"])
+        };
+        let refused = bench.identity.assert_external_sign_in(asserted).await.unwrap_err();
+        assert_eq!(refused.reason(), Reason::SignInRefused, "{realm}");
     }
 }

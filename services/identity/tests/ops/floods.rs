@@ -284,3 +284,28 @@ async fn a_step_up_against_a_lock_is_refused_like_every_other() {
     bench.identity.summarize_refusals().await.unwrap();
     assert_eq!(summaries(&bench).await[0].cause, "locked");
 }
+
+#[tokio::test]
+async fn whoever_only_begins_sign_ins_is_slowed_down_like_a_guesser() {
+    let bench = Bench::new().await;
+    bench.user(ADA).await;
+    bench.mfa.demand(Demand::Verify);
+    for _ in 0..64 {
+        start_at(&bench, "192.0.2.1", ADA, PASSWORD).await.unwrap();
+    }
+    let mut delayed = 0;
+    for _ in 0..10 {
+        match start_at(&bench, "192.0.2.1", ADA, PASSWORD).await {
+            Ok(_) => assert_eq!(delayed, 0),
+            Err(fault) => {
+                assert_eq!(fault.reason(), Reason::SignInDelayed);
+                delayed += 1;
+            }
+        }
+    }
+    assert!(delayed >= 4, "{delayed}");
+    // Ten minutes later none of them waits any more.
+    bench.clock.advance(Duration::minutes(15));
+    start_at(&bench, "192.0.2.1", ADA, PASSWORD).await.unwrap();
+    start_at(&bench, "192.0.2.1", ADA, PASSWORD).await.unwrap();
+}

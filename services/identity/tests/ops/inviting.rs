@@ -3,11 +3,11 @@
 use access::SignedIn;
 use eventlog::request_record::Key;
 use fault::{Outcome, Reason};
-use identity::ops::{AcceptInvitation, CreateUser, Invitation, IssueInvitation, NewUser};
+use identity::ops::{AcceptInvitation, ChangeUserState, CreateUser, Invitation, IssueInvitation, NewUser};
 use proto::identity::CreateUserResponse;
 use time::Duration;
 use types::{AuthSource, Password, RequestId, Role, Token, UserId};
-use wire::OrganizationState;
+use wire::{OrganizationState, UserState};
 
 use crate::support::{Bench, PASSWORD, caller, organization, origin, public};
 
@@ -135,4 +135,27 @@ async fn two_who_accept_at_once_do_not_both_succeed() {
     for (password, outcome) in passwords.iter().zip(&outcomes) {
         assert_eq!(bench.start(LOGIN, password).await.is_ok(), outcome.is_ok());
     }
+}
+
+#[tokio::test]
+async fn an_invitation_does_not_outlive_a_disabled_user() {
+    let bench = Bench::new().await;
+    let admin = caller(Role::CompanyAdmin, &bench.company, &bench);
+    let created = create(&bench, &admin, None).await;
+    let user_id = created.user.unwrap().id.parse().unwrap();
+    for state in [UserState::Inactive, UserState::Active] {
+        let command = ChangeUserState {
+            caller: admin.clone(),
+            user_id,
+            state,
+            reason: "the mail went astray".parse().unwrap(),
+            etag: None,
+            key: None,
+            origin: origin(),
+        };
+        bench.identity.change_user_state(command).await.unwrap();
+    }
+    let refused = accept(&bench, &created.invitation, PASSWORD).await.unwrap_err();
+    assert_eq!(refused.reason(), Reason::InvitationRefused);
+    assert_eq!(bench.count("SELECT count(*) FROM invitation").await, 0);
 }

@@ -15,7 +15,7 @@ use identity::domain::delays::DelayThresholds;
 use identity::domain::evaluation::Demand;
 use identity::domain::session::Lifetimes;
 use identity::ops::{
-    AccessTokens, Identity, OpenedSession, Origin, Parts, PasswordPool, PoolSize, RefreshSession,
+    AccessTokens, Identity, Lane, OpenedSession, Origin, Parts, PasswordPool, PoolSize, RefreshSession,
     RefusalCounter, SignInDelays, StartSignIn, StartedSignIn,
 };
 use keyring::Keyring;
@@ -151,7 +151,13 @@ impl Bench {
 
     pub(crate) async fn hash(&self, password: &str) -> String {
         let password = Password::parse(password).unwrap();
-        self.identity.passwords.hash(password).await.unwrap().expose().to_owned()
+        self.identity
+            .passwords
+            .hash(Lane::Peer("test".to_owned()), password)
+            .await
+            .unwrap()
+            .expose()
+            .to_owned()
     }
 
     /// Puts an organisation into the copy, as following tenant does.

@@ -1,9 +1,9 @@
 //! Creating, bootstrapping, reading users.
 
-use access::SignedIn;
+use access::{Authenticator, SignedIn};
 use eventlog::request_record::Key;
 use fault::{Outcome, Reason};
-use identity::ops::{Bootstrap, Bootstrapped, CreateUser, ListUsers, NewUser};
+use identity::ops::{Bootstrap, Bootstrapped, CreateUser, ListUsers, NewUser, SetPassword};
 use proto::events::ActorKind;
 use proto::events::event::Payload;
 use proto::identity::CreateUserResponse;
@@ -295,4 +295,28 @@ async fn users_are_listed_by_login_in_pages() {
         page_token: String::new(),
     };
     assert_eq!(bench.identity.list_users(foreign).await.unwrap_err().reason(), Reason::NotFound);
+}
+
+#[tokio::test]
+async fn whoever_was_shut_out_meanwhile_changes_nothing_any_more() {
+    let bench = Bench::new().await;
+    let user =
+        bench.user_with("ada@company.example", &bench.company, Role::CompanyUser, AuthSource::Local).await;
+    let admin_id =
+        bench.user_with("root@company.example", &bench.company, Role::CompanyAdmin, AuthSource::Local).await;
+    let session = bench.complete("root@company.example").await;
+    // The call has been let in; then, while it waits for a hash, its caller's sessions end.
+    let admin = bench.identity.authenticate(&session.access_token.text).await.unwrap();
+    assert_eq!(admin.user_id, admin_id);
+    bench.identity.revoke_session(admin.clone(), None, origin()).await.unwrap();
+    let before = bench.events().await.len();
+    let password = Password::parse("another good password").unwrap();
+    let set =
+        SetPassword { caller: admin.clone(), user_id: user, password: password.clone(), origin: origin() };
+    assert_eq!(bench.identity.set_password(set).await.unwrap_err().reason(), Reason::TokenInvalid);
+    let created = create(&bench, &admin, new(&bench.company, "eve@company.example", Role::CompanyUser)).await;
+    assert_eq!(created.unwrap_err().reason(), Reason::TokenInvalid);
+    assert_eq!(bench.events().await.len(), before);
+    assert_eq!(bench.count("SELECT count(*) FROM user_account WHERE login LIKE 'eve@%'").await, 0);
+    bench.start("ada@company.example", PASSWORD).await.unwrap();
 }

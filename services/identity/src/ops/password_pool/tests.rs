@@ -9,13 +9,13 @@ fn password(text: &str) -> Password {
 #[tokio::test]
 async fn a_hash_is_its_passwords_alone_and_salted() {
     let pool = PasswordPool::new(PoolSize::default()).unwrap();
-    let hash = pool.hash(password("correct horse")).await.unwrap();
+    let hash = pool.hash(at(1), password("correct horse")).await.unwrap();
     assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
-    assert_ne!(pool.hash(password("correct horse")).await.unwrap(), hash);
-    let right = pool.verify(Some(hash.clone()), password("correct horse")).await.unwrap();
+    assert_ne!(pool.hash(at(1), password("correct horse")).await.unwrap(), hash);
+    let right = pool.verify(at(1), Some(hash.clone()), password("correct horse")).await.unwrap();
     assert_eq!(right, Verdict { matches: true, outdated: false });
-    assert!(!pool.verify(Some(hash), password("correct horsf")).await.unwrap().matches);
-    assert!(!pool.verify(None, password("correct horse")).await.unwrap().matches);
+    assert!(!pool.verify(at(1), Some(hash), password("correct horsf")).await.unwrap().matches);
+    assert!(!pool.verify(at(1), None, password("correct horse")).await.unwrap().matches);
 }
 
 #[tokio::test]
@@ -25,7 +25,7 @@ async fn the_library_agrees_and_lower_parameters_are_outdated() {
     let hash = argon2.hash_password_with_salt(b"correct horse", b"0123456789abcdef").unwrap();
     let pool = PasswordPool::new(PoolSize::default()).unwrap();
     let stored = StoredHash::new(hash.to_string());
-    let verdict = pool.verify(Some(stored), password("correct horse")).await.unwrap();
+    let verdict = pool.verify(at(1), Some(stored), password("correct horse")).await.unwrap();
     assert_eq!(verdict, Verdict { matches: true, outdated: true });
 }
 
@@ -35,7 +35,7 @@ async fn what_cannot_be_read_is_an_alarm_and_never_a_match() {
     for text in
         ["", "x", "$argon2id$v=19$m=19456,t=2,p=1", "$argon2i$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAA"]
     {
-        let outcome = pool.verify(Some(StoredHash::new(text.to_owned())), password("x")).await;
+        let outcome = pool.verify(at(1), Some(StoredHash::new(text.to_owned())), password("x")).await;
         assert_eq!(outcome.unwrap_err().reason(), Reason::Corrupt, "{text}");
     }
 }
@@ -118,16 +118,16 @@ async fn whoever_goes_away_frees_their_place_and_their_turn() {
     drop(running);
     drop(waiting);
     assert_eq!(pool.taken(), 0);
-    assert!(!pool.verify(None, password("x")).await.unwrap().matches);
+    assert!(!pool.verify(at(1), None, password("x")).await.unwrap().matches);
 }
 
 #[tokio::test]
 async fn a_hash_that_runs_holds_its_turn_also_when_its_caller_has_gone() {
     let pool = PasswordPool::new(PoolSize { permits: 1, queue: 1 }).unwrap();
-    let mut running = Box::pin(pool.verify(None, password("x")));
+    let mut running = Box::pin(pool.verify(at(1), None, password("x")));
     assert!(futures::poll!(&mut running).is_pending());
     drop(running);
     // This one has to wait for it: two never run at once.
-    pool.verify(None, password("x")).await.unwrap();
+    pool.verify(at(1), None, password("x")).await.unwrap();
     assert_eq!((pool.computed(), pool.memory.lock().unwrap().len()), (2, 1));
 }
