@@ -233,9 +233,9 @@ impl TestSystem {
     pub async fn start_is_refused(&self, service: ServiceName) -> StartError {
         let (listener, clock) = (reserve(), self.clock.shared());
         let started = match service {
-            ServiceName::Tenant => tenant::start(self.tenant_config(listener), clock).await,
-            ServiceName::Identity => identity::start(self.identity_config(listener), clock).await,
-            ServiceName::Mfa => mfa::start(self.mfa_config(listener), clock).await,
+            ServiceName::Tenant => tenant::start(self.tenant_config(0, listener), clock).await,
+            ServiceName::Identity => identity::start(self.identity_config(0, listener), clock).await,
+            ServiceName::Mfa => mfa::start(self.mfa_config(0, listener), clock).await,
         };
         started.map(drop).expect_err("it must not start")
     }
@@ -256,30 +256,30 @@ impl TestSystem {
     }
 
     async fn start_tenant(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.tenant_config(listener);
+        let config = self.tenant_config(replica, listener);
         let app = tenant::start(config, self.clock.shared()).await.expect("tenant starts");
         self.replicas[replica].tenant = Some(app);
     }
 
-    fn tenant_config(&self, listener: TcpListener) -> tenant::Config {
+    fn tenant_config(&self, replica: usize, listener: TcpListener) -> tenant::Config {
         tenant::Config {
             host: self.host("tenant", &self.tenant_database, listener),
-            identity_addr: self.addresses(1),
-            mfa_addr: self.addresses(2),
+            identity_addr: self.addresses_from(replica, 1),
+            mfa_addr: self.addresses_from(replica, 2),
         }
     }
 
     async fn start_identity(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.identity_config(listener);
+        let config = self.identity_config(replica, listener);
         let app = identity::start(config, self.clock.shared()).await.expect("identity starts");
         self.replicas[replica].identity = Some(app);
     }
 
-    fn identity_config(&self, listener: TcpListener) -> identity::Config {
+    fn identity_config(&self, replica: usize, listener: TcpListener) -> identity::Config {
         identity::Config {
             host: self.host("identity", &self.identity_database, listener),
-            tenant_addr: self.addresses(0),
-            mfa_addr: self.addresses(2),
+            tenant_addr: self.addresses_from(replica, 0),
+            mfa_addr: self.addresses_from(replica, 2),
             broker_peers: vec!["broker".to_owned()],
             sessions: identity::SessionConfig::default(),
             hashing: identity::HashingConfig::default(),
@@ -288,16 +288,16 @@ impl TestSystem {
     }
 
     async fn start_mfa(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.mfa_config(listener);
+        let config = self.mfa_config(replica, listener);
         let app = mfa::start(config, self.clock.shared()).await.expect("mfa starts");
         self.replicas[replica].mfa = Some(app);
     }
 
-    fn mfa_config(&self, listener: TcpListener) -> mfa::Config {
+    fn mfa_config(&self, replica: usize, listener: TcpListener) -> mfa::Config {
         mfa::Config {
             host: self.host("mfa", &self.mfa_database, listener),
-            tenant_addr: self.addresses(0),
-            identity_addr: self.addresses(1),
+            tenant_addr: self.addresses_from(replica, 0),
+            identity_addr: self.addresses_from(replica, 1),
             guessing: mfa::GuessingConfig::default(),
         }
     }
@@ -325,6 +325,13 @@ impl TestSystem {
 
     fn addresses(&self, service: usize) -> Vec<String> {
         self.replicas.iter().map(|replica| replica.addresses[service].to_string()).collect()
+    }
+
+    /// All addresses of a service as a replica of another is told them: its own neighbour first, so that every replica is used.
+    fn addresses_from(&self, replica: usize, service: usize) -> Vec<String> {
+        let mut addresses = self.addresses(service);
+        addresses.rotate_left(replica);
+        addresses
     }
 }
 
