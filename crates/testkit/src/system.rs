@@ -1,5 +1,6 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tempfile::TempDir;
 use types::ServiceName;
 
 use crate::TestDatabase;
+use crate::canary::{Finding, Secrets, Vigil, Witnessed};
 use crate::console::Console;
 
 const TRUST_DOMAIN: &str = "countersign.local";
@@ -27,6 +29,9 @@ pub fn start_time() -> Timestamp {
 
 /// A running system, stopped when dropped.
 pub struct TestSystem {
+    /// First, so that it is over before the databases are gone.
+    vigil: Vigil,
+    secrets: Secrets,
     /// The clock of all three services.
     pub clock: ManualClock,
     /// What all three services compare their clock with: the clock itself, until a test shifts or silences it.
@@ -79,8 +84,15 @@ impl TestSystem {
             .map(|three| [address(&three[0]), address(&three[1]), address(&three[2])])
             .collect();
         let first = addresses[0];
-        let channels = |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses);
+        let secrets = Secrets::default();
+        let databases =
+            [("tenant", &tenant_database), ("identity", &identity_database), ("mfa", &mfa_database)];
+        let vigil = Vigil::begin(secrets.clone(), databases, directory.path());
+        let channels =
+            |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses, &secrets);
         let mut system = Self {
+            vigil,
+            secrets: secrets.clone(),
             clock: ManualClock::at(start_time()),
             reference: SteeredReference::default(),
             console: Console::new(channels("console", &first)),
@@ -116,8 +128,26 @@ impl TestSystem {
 
     /// Channels to a replica's tenant, identity and mfa with any peer's certificate, for calls that no client knows.
     #[must_use]
-    pub fn channels_of(&self, replica: usize, peer: &str) -> [PeerChannel; 3] {
-        channels(self.directory.path(), peer, &self.replicas[replica].addresses)
+    pub fn channels_of(&self, replica: usize, peer: &str) -> [Witnessed; 3] {
+        channels(self.directory.path(), peer, &self.replicas[replica].addresses, &self.secrets)
+    }
+
+    /// Every secret that went over the wire and is found in a database, a log line, a span or a refusal. The same is looked for
+    /// when the system is dropped, and what is found then fails the test.
+    #[must_use]
+    pub fn leaks(&self) -> Vec<Finding> {
+        self.vigil.inspect()
+    }
+
+    /// The names of the fields whose secrets have gone over the wire so far.
+    #[must_use]
+    pub fn secrets_seen(&self) -> BTreeSet<&'static str> {
+        self.secrets.names()
+    }
+
+    /// Leaves out the search at the end: for a test that has put a secret where it must not be.
+    pub const fn has_planted_leaks(&mut self) {
+        self.vigil.give_up();
     }
 
     /// Stops one replica's tenant; its port stays taken by nobody.
@@ -344,10 +374,11 @@ fn certificate(directory: &Path, peer: &str) -> TlsFiles {
     }
 }
 
-fn channels(directory: &Path, peer: &str, addresses: &[SocketAddr; 3]) -> [PeerChannel; 3] {
+fn channels(directory: &Path, peer: &str, addresses: &[SocketAddr; 3], secrets: &Secrets) -> [Witnessed; 3] {
     let tls = certificate(directory, peer);
     let channel = |service: &str, address: &SocketAddr| {
-        PeerChannel::connect_lazily(vec![address.to_string()], &tls, service).expect("a channel")
+        let channel = PeerChannel::connect_lazily(vec![address.to_string()], &tls, service);
+        Witnessed::new(channel.expect("a channel"), secrets.clone())
     };
     [channel("tenant", &addresses[0]), channel("identity", &addresses[1]), channel("mfa", &addresses[2])]
 }
