@@ -7,9 +7,9 @@
 use proto::common::Role;
 use proto::identity::{
     AcceptInvitationRequest, AcknowledgeMfaEnrollmentRequest, ChangePasswordRequest,
-    ConfirmMfaEnrollmentRequest, CreateUserRequest, IntrospectTokenRequest, RefreshSessionRequest,
-    ReplacePasswordRequest, Session, SetPasswordRequest, StepUpRequest, VerifyMfaRequest,
-    VerifyRecoveryCodeRequest,
+    ConfirmMfaEnrollmentRequest, CreateUserRequest, IntrospectTokenRequest, ListUsersRequest,
+    RefreshSessionRequest, ReplacePasswordRequest, Session, SetPasswordRequest, StepUpRequest,
+    VerifyMfaRequest, VerifyRecoveryCodeRequest,
 };
 use proto::mfa::{
     AcknowledgeEnrollmentRequest, BeginEnrollmentRequest, BreakGlassTicketRequest, ConfirmEnrollmentRequest,
@@ -169,17 +169,20 @@ impl<'a> Life<'a> {
         let request =
             VerifyMfaRequest { sign_in_token: token.clone(), code: self.code(), request_id: some_id() };
         self.console.sign_ins.clone().verify_mfa(request).await.unwrap();
-        let mut replaced = None;
-        for new_password in ["password1", new, new] {
-            let request = ReplacePasswordRequest {
-                sign_in_token: token.clone(),
-                new_password: new_password.to_owned(),
-                request_id: "0193f0aa-0000-7000-8000-00000000000a"
-                    .replace("000a", &format!("{:04}", new_password.len())),
-            };
-            replaced = self.console.sign_ins.clone().replace_password(request).await.ok();
-        }
-        replaced.expect("the new password is good").into_inner().session.unwrap()
+        let refused = ReplacePasswordRequest {
+            sign_in_token: token.clone(),
+            new_password: "password1".to_owned(),
+            request_id: some_id(),
+        };
+        self.console.sign_ins.clone().replace_password(refused).await.unwrap_err();
+        let request = ReplacePasswordRequest {
+            sign_in_token: token,
+            new_password: new.to_owned(),
+            request_id: some_id(),
+        };
+        self.console.sign_ins.clone().replace_password(request.clone()).await.unwrap();
+        let replaced = self.console.sign_ins.clone().replace_password(request).await;
+        replaced.unwrap().into_inner().session.unwrap()
     }
 }
 
@@ -203,12 +206,10 @@ async fn of_a_whole_life_no_secret_is_left_anywhere() {
     }
     life.be_guessed_at(&tree, PASSWORDS[1], PASSWORDS[2]).await;
     let by = tree.reseller_again(&system).await;
-    let users = life.console.users.clone().list_users(as_user(
-        &by,
-        proto::identity::ListUsersRequest { organization_id: tree.company.id.clone(), ..Default::default() },
-    ));
-    let user_id =
-        users.await.unwrap().into_inner().users.into_iter().find(|user| user.login == LOGIN).unwrap().id;
+    let request =
+        ListUsersRequest { organization_id: tree.company.id.clone(), ..ListUsersRequest::default() };
+    let listed = life.console.users.clone().list_users(as_user(&by, request)).await.unwrap().into_inner();
+    let user_id = listed.users.into_iter().find(|user| user.login == LOGIN).unwrap().id;
     let request = SetPasswordRequest { user_id: user_id.clone(), password: PASSWORDS[3].to_owned() };
     life.console.users.clone().set_password(as_user(&by, request)).await.unwrap();
     let request = ResetMfaRequest {
@@ -257,6 +258,7 @@ async fn of_a_whole_life_no_secret_is_left_anywhere() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_planted_is_found() {
+    listen_to_everything();
     let mut system = TestSystem::start().await;
     let tree = Tree::plant(&system).await;
     let (_, session) = tree.enrolled_admin(&system).await;

@@ -1,5 +1,7 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
+mod arguments;
+
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -189,69 +191,10 @@ impl TestSystem {
         self.start_identity(replica, listener).await;
     }
 
-    /// The arguments by which a command-line client reaches the first replica's tenant and identity as the operator.
-    #[must_use]
-    pub fn operator_arguments(&self) -> Vec<String> {
-        let files = certificate(self.directory.path(), "operator");
-        let [tenant, identity, _] = self.replicas[0].addresses;
-        let text = |path: std::path::PathBuf| path.display().to_string();
-        [
-            ("--tenant-addr", tenant.to_string()),
-            ("--identity-addr", identity.to_string()),
-            ("--ca", text(files.ca)),
-            ("--cert", text(files.cert)),
-            ("--key", text(files.key)),
-        ]
-        .into_iter()
-        .flat_map(|(name, value)| [name.to_owned(), value])
-        .collect()
-    }
-
-    /// The arguments by which a replica's identity is run as a process of its own, on that replica's port.
-    #[must_use]
-    pub fn identity_arguments(&self, replica: usize) -> Vec<String> {
-        let [_, identity, _] = self.replicas[replica].addresses;
-        let files = certificate(self.directory.path(), "identity");
-        let text = |path: PathBuf| path.display().to_string();
-        [
-            ("--listen", identity.to_string()),
-            ("--database-url", self.identity_database.service_url()),
-            ("--sequencer-database-url", self.identity_database.sequencer_url()),
-            ("--keyring-dir", text(self.keyring_dir(ServiceName::Identity))),
-            ("--tls-ca", text(files.ca)),
-            ("--tls-cert", text(files.cert)),
-            ("--tls-key", text(files.key)),
-            ("--trust-domain", TRUST_DOMAIN.to_owned()),
-            ("--issuer", ISSUER.to_owned()),
-            ("--tenant-addr", self.addresses(0).join(",")),
-            ("--mfa-addr", self.addresses(2).join(",")),
-        ]
-        .into_iter()
-        .flat_map(|(name, value)| [name.to_owned(), value])
-        .collect()
-    }
-
     /// The directory of a service's keyring, which all its replicas share.
     #[must_use]
     pub fn keyring_dir(&self, service: ServiceName) -> PathBuf {
         self.directory.path().join(service.as_str())
-    }
-
-    /// The arguments by which a command-line client asks every replica of all services about its keys.
-    #[must_use]
-    pub fn key_arguments(&self) -> Vec<String> {
-        let files = certificate(self.directory.path(), "operator");
-        let mut arguments = Vec::new();
-        for (index, service) in
-            [ServiceName::Tenant, ServiceName::Identity, ServiceName::Mfa].iter().enumerate()
-        {
-            let addresses = self.addresses(index).into_iter().map(|address| format!("{service}={address}"));
-            arguments.extend(addresses.flat_map(|named| ["--service".to_owned(), named]));
-        }
-        for (name, file) in [("--ca", files.ca), ("--cert", files.cert), ("--key", files.key)] {
-            arguments.extend([name.to_owned(), file.display().to_string()]);
-        }
-        arguments
     }
 
     /// Waits until a replica of mfa knows that its keys do not fit; why.
