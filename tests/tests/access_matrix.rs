@@ -21,7 +21,7 @@ use futures::StreamExt as _;
 use proto::events::event::Payload;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::{EventOrder, ListEventsRequest};
-use testkit::as_user;
+use testkit::{Witnessed, as_user};
 
 /// How many calls are under way at once.
 const AT_ONCE: usize = 8;

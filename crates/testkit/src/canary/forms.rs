@@ -54,7 +54,8 @@ impl Scanner {
         let (mut patterns, mut needles) = (Vec::new(), Vec::new());
         for (name, secret) in secrets {
             for (form, pattern) in forms(secret) {
-                let stands_alone = matches!(secret, Secret::Code(_)) && form == "raw";
+                // The other forms are too long to be met by chance.
+                let stands_alone = matches!(secret, Secret::Code(_)) && ["raw", "hex"].contains(&form);
                 needles.push(Needle { secret: name.to_owned(), form, stands_alone });
                 patterns.push(pattern);
             }
@@ -224,6 +225,7 @@ mod tests {
             "4025170",
             "09:00:00.402517",
             "a402517",
+            "7a343032353137",
             "402517b",
             "402517-4",
             "0193-402517",

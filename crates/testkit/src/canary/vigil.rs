@@ -80,9 +80,7 @@ impl Drop for Vigil {
     fn drop(&mut self) {
         // A test that fails has its own say.
         if self.is_kept && !std::thread::panicking() {
-            let t = std::time::Instant::now();
             let found = self.inspect();
-            eprintln!("VIGIL {:?} heard {} MB", t.elapsed(), hearing::since(self.heard_before).len() / 1_000_000);
             assert!(found.is_empty(), "secrets are where they must not be: {found:#?}");
         }
     }
