@@ -13,7 +13,7 @@ mod vigil;
 mod witness;
 
 pub use forms::{Finding, Scanner, Secret};
-pub use hearing::listen_to_everything;
+pub use hearing::{listen_to_everything, listen_to_nothing};
 pub use witness::Witnessed;
 
 pub(crate) use secrets::Secrets;

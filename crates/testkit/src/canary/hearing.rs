@@ -20,14 +20,29 @@ const WORDY: [&str; 5] = ["h2", "hyper", "hyper_util", "tower", "tonic"];
 static HEARD: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 static BEGUN: Once = Once::new();
 static EVERYTHING: AtomicBool = AtomicBool::new(false);
+static NOTHING: AtomicBool = AtomicBool::new(false);
 
 /// Listens to the libraries below ours at their most detailed, too. Before the first system of the process is started.
 pub fn listen_to_everything() {
     EVERYTHING.store(true, Ordering::SeqCst);
 }
 
+/// Listens to nothing, and searches nothing at the end of a system: for measurements, which listening would slow down. Before the
+/// first system of the process is started.
+pub fn listen_to_nothing() {
+    NOTHING.store(true, Ordering::SeqCst);
+}
+
+/// Whether anything is listened to and searched.
+pub(super) fn is_on() -> bool {
+    !NOTHING.load(Ordering::SeqCst)
+}
+
 /// Begins to listen, once a process. Where somebody else already does, log lines are theirs.
 pub(super) fn begin() {
+    if !is_on() {
+        return;
+    }
     BEGUN.call_once(|| {
         let mut targets = Targets::new().with_default(LevelFilter::TRACE);
         if !EVERYTHING.load(Ordering::SeqCst) {
@@ -49,6 +64,9 @@ pub(super) fn since(position: usize) -> Vec<u8> {
 
 /// Adds what somebody was told.
 pub(super) fn add(what: &str, text: &[u8]) {
+    if !is_on() {
+        return;
+    }
     let mut heard = heard();
     heard.extend_from_slice(what.as_bytes());
     heard.extend_from_slice(b" ");

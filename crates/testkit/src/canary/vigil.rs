@@ -29,7 +29,7 @@ impl Vigil {
         hearing::begin();
         let databases = databases.map(|(service, database)| (service, database.superuser_url())).into();
         let heard_before = hearing::position();
-        Self { secrets, databases, directory: directory.to_owned(), heard_before, is_kept: true }
+        Self { secrets, databases, directory: directory.to_owned(), heard_before, is_kept: hearing::is_on() }
     }
 
     /// For a system in which a test has put secrets where they must not be.
