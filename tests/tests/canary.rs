@@ -2,7 +2,11 @@
 //! and spans at their most detailed, in events and in refusals. (Every test with a system ends with the same search, of less
 //! detailed logs.) And that what is planted is found.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "what surprises a test's helper fails the test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what surprises a test's helper fails the test"
+)]
 
 use proto::common::Role;
 use proto::identity::{

@@ -58,7 +58,9 @@ impl Mfa {
     async fn start(system: &TestSystem, login: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
         command.args(["serve", "mfa"]).args(system.mfa_arguments(0));
-        let child = command.stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap();
+        // All it says is searched for secrets when the system ends.
+        command.env("RUST_LOG", "trace").stderr(system.log_file("mfa"));
+        let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
         let answers = || async {
             system.console.start(login).await.is_ok_and(|started| started.next_step() == NextStep::VerifyMfa)
         };

@@ -136,7 +136,7 @@ fn base64(bytes: &[u8], shift: usize, alphabet: &data_encoding::Encoding) -> Vec
     shifted.extend_from_slice(bytes);
     let encoded = alphabet.encode(&shifted);
     let (from, to) = ((shift * 8).div_ceil(6), shifted.len() * 8 / 6);
-    encoded[from..to].as_bytes().to_vec()
+    encoded.as_bytes()[from..to].to_vec()
 }
 
 fn groups(text: &str, between: &str) -> Vec<u8> {

@@ -45,6 +45,9 @@ impl Vigil {
         }
         let scanner = self.secrets.scanner();
         let mut found = within(&scanner, "what was said", &hearing::since(self.heard_before));
+        for lines in files(&self.directory, "log") {
+            found.extend(within(&scanner, "a process's log", lines.as_bytes()));
+        }
         for (service, url) in &self.databases {
             let url = url.clone();
             let dump = cluster::wait_for(async move { dump::dump(&url).await }).expect("a dump");

@@ -1,5 +1,6 @@
 //! The arguments of command-line clients and of services that are processes of their own.
 
+use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -38,6 +39,16 @@ impl TestSystem {
     pub fn mfa_arguments(&self, replica: usize) -> Vec<String> {
         let peers = [("--tenant-addr", 0), ("--identity-addr", 1)];
         self.process_arguments(ServiceName::Mfa, self.replicas[replica].addresses[2], peers)
+    }
+
+    /// A file for the log lines of a process, which is searched for secrets at the system's end, too.
+    ///
+    /// # Panics
+    /// It cannot be made.
+    #[must_use]
+    pub fn log_file(&self, name: &str) -> File {
+        let path = self.directory.path().join(format!("{name}.log"));
+        OpenOptions::new().create(true).append(true).open(path).expect("a file for log lines")
     }
 
     fn process_arguments(
