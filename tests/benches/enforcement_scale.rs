@@ -51,6 +51,7 @@ impl Measured {
 
 #[tokio::main]
 async fn main() {
+    testkit::listen_to_nothing();
     let mut all = Vec::new();
     for companies in SIZES {
         all.push(measure(companies).await);

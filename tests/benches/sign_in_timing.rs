@@ -34,6 +34,7 @@ struct Case {
 
 #[tokio::main]
 async fn main() {
+    testkit::listen_to_nothing();
     let system = TestSystem::start().await;
     let mut cases = cases(&system).await;
     let mut seed = 20_261_124_u64;

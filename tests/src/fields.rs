@@ -59,3 +59,40 @@ fn walk(messages: &BTreeMap<String, &DescriptorProto>, name: &str, above: &str, 
 fn names_an_object(field: &str) -> bool {
     field == "id" || field.ends_with("_id") || field.ends_with("_ids")
 }
+
+/// Every field of every request that takes a token, a ticket, a cursor or an invitation, with its number on the wire.
+#[must_use]
+pub fn that_take_tokens() -> Vec<(&'static str, String, u32)> {
+    let set = FileDescriptorSet::decode(proto::DESCRIPTOR_SET).expect("our own descriptor set");
+    let mut found = Vec::new();
+    for rule in TABLE {
+        let Some(request) = request_of(&set, rule.method) else { continue };
+        for field in &request.field {
+            if field.r#type() == Type::String && takes_a_token(field.name()) {
+                let number = u32::try_from(field.number()).expect("a field's number");
+                found.push((rule.method, field.name().to_owned(), number));
+            }
+        }
+    }
+    found
+}
+
+fn takes_a_token(field: &str) -> bool {
+    ["_token", "_ticket", "cursor", "invitation"].iter().any(|end| field.ends_with(end))
+}
+
+/// The message a method takes; none for methods that are not ours.
+fn request_of<'a>(set: &'a FileDescriptorSet, path: &str) -> Option<&'a DescriptorProto> {
+    let (service, method) = path.trim_start_matches('/').split_once('/')?;
+    let file = set.file.iter().find(|file| {
+        file.service.iter().any(|candidate| format!("{}.{}", file.package(), candidate.name()) == service)
+    })?;
+    let methods = file.service.iter().flat_map(|candidate| &candidate.method);
+    let input = methods.into_iter().find(|candidate| candidate.name() == method)?.input_type();
+    let messages =
+        set.file.iter().flat_map(|file| file.message_type.iter().map(move |message| (file, message)));
+    messages
+        .into_iter()
+        .find(|(file, message)| format!(".{}.{}", file.package(), message.name()) == input)
+        .map(|(_, message)| message)
+}

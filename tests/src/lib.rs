@@ -9,6 +9,7 @@
 )]
 
 pub mod cells;
+pub mod evidence;
 pub mod fields;
 pub mod landscape;
 pub mod model;

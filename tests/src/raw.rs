@@ -2,8 +2,7 @@
 
 use access::{Peer, Rule};
 use proto::events::Event;
-use rpc::PeerChannel;
-use testkit::TestSystem;
+use testkit::{TestSystem, Witnessed};
 use tonic::client::Grpc;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::codegen::http::uri::PathAndQuery;
@@ -25,7 +24,7 @@ pub fn served_by(rule: &Rule) -> Vec<usize> {
 /// One peer's connections.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    channels: [PeerChannel; 3],
+    channels: [Witnessed; 3],
 }
 
 impl Caller {

@@ -21,8 +21,7 @@ use futures::StreamExt as _;
 use proto::events::event::Payload;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::{EventOrder, ListEventsRequest};
-use rpc::PeerChannel;
-use testkit::as_user;
+use testkit::{Witnessed, as_user};
 
 /// How many calls are under way at once.
 const AT_ONCE: usize = 8;
@@ -171,11 +170,7 @@ fn differing(some: &Refusals, others: &Refusals) -> Vec<String> {
 }
 
 /// The denials of a log.
-async fn recorded(
-    landscape: &Landscape,
-    log: &EventLogServiceClient<PeerChannel>,
-    service: usize,
-) -> Refusals {
+async fn recorded(landscape: &Landscape, log: &EventLogServiceClient<Witnessed>, service: usize) -> Refusals {
     let mut found = Refusals::new();
     let mut page_token = String::new();
     loop {

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::{ListEventsRequest, WatchEventsRequest};
 use proto::identity::RevokeSessionRequest;
-use rpc::PeerChannel;
-use testkit::{Console, TestSystem, Tree, as_user, reason};
+use testkit::{Console, TestSystem, Tree, Witnessed, as_user, reason};
 use tonic::{Status, Streaming};
 
-fn logs(console: &Console) -> [EventLogServiceClient<PeerChannel>; 3] {
+fn logs(console: &Console) -> [EventLogServiceClient<Witnessed>; 3] {
     [console.tenant_events.clone(), console.identity_events.clone(), console.mfa_events.clone()]
 }
 

@@ -43,6 +43,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 #[tokio::main]
 async fn main() {
+    testkit::listen_to_nothing();
     let mut system = TestSystem::start().await;
     // The process of its own has the machine's clock; the others keep up with it.
     let clock = system.clock.clone();

@@ -19,6 +19,13 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 });
 static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 
+/// Waits, on whatever thread, for something that is done on the server's own runtime.
+pub(crate) fn wait_for<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let (done, wait) = std::sync::mpsc::channel();
+    RUNTIME.spawn(async move { done.send(work.await) });
+    wait.recv().expect("the work is not cut off")
+}
+
 /// The server, and the templates made so far.
 #[derive(Debug)]
 pub(crate) struct Cluster {

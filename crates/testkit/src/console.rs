@@ -17,10 +17,9 @@ use proto::mfa::verification_service_client::VerificationServiceClient;
 use proto::mfa::{Target, target};
 use proto::tenant::tenant_service_client::TenantServiceClient;
 use proto::tenant::{CreateCompanyRequest, CreateResellerRequest, Organization};
-use rpc::PeerChannel;
 use tonic::{Request, Status};
 
-use crate::Authenticator;
+use crate::{Authenticator, Witnessed};
 
 /// The password of every user a test makes.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -29,16 +28,16 @@ pub const PASSWORD: &str = "correct horse battery staple";
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "one generated client a field")]
 pub struct Console {
-    pub tenants: TenantServiceClient<PeerChannel>,
-    pub users: UserServiceClient<PeerChannel>,
-    pub sign_ins: SignInServiceClient<PeerChannel>,
-    pub sessions: SessionServiceClient<PeerChannel>,
-    pub enforcement: EnforcementServiceClient<PeerChannel>,
-    pub factors: FactorServiceClient<PeerChannel>,
-    pub verification: VerificationServiceClient<PeerChannel>,
-    pub tenant_events: EventLogServiceClient<PeerChannel>,
-    pub identity_events: EventLogServiceClient<PeerChannel>,
-    pub mfa_events: EventLogServiceClient<PeerChannel>,
+    pub tenants: TenantServiceClient<Witnessed>,
+    pub users: UserServiceClient<Witnessed>,
+    pub sign_ins: SignInServiceClient<Witnessed>,
+    pub sessions: SessionServiceClient<Witnessed>,
+    pub enforcement: EnforcementServiceClient<Witnessed>,
+    pub factors: FactorServiceClient<Witnessed>,
+    pub verification: VerificationServiceClient<Witnessed>,
+    pub tenant_events: EventLogServiceClient<Witnessed>,
+    pub identity_events: EventLogServiceClient<Witnessed>,
+    pub mfa_events: EventLogServiceClient<Witnessed>,
 }
 
 /// A message on behalf of a user.
@@ -74,7 +73,7 @@ pub fn reseller_target(id: &str) -> Option<Target> {
 }
 
 impl Console {
-    pub(crate) fn new([tenant, identity, mfa]: [PeerChannel; 3]) -> Self {
+    pub(crate) fn new([tenant, identity, mfa]: [Witnessed; 3]) -> Self {
         Self {
             tenants: TenantServiceClient::new(tenant.clone()),
             users: UserServiceClient::new(identity.clone()),
@@ -243,7 +242,7 @@ impl Console {
 }
 
 async fn history(
-    log: &EventLogServiceClient<PeerChannel>,
+    log: &EventLogServiceClient<Witnessed>,
     by: &Session,
     organization_id: &str,
 ) -> Result<Vec<Event>, Status> {

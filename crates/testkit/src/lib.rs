@@ -10,6 +10,7 @@
 )]
 
 mod authenticator;
+mod canary;
 mod cluster;
 mod console;
 mod database;
@@ -18,6 +19,7 @@ mod system;
 mod tree;
 
 pub use authenticator::Authenticator;
+pub use canary::{Finding, Scanner, Secret, Witnessed, listen_to_everything, listen_to_nothing};
 pub use console::{Console, PASSWORD, as_user, company_target, reason, reseller_target, user_target};
 pub use database::TestDatabase;
 pub use followers::HeldFollower;

@@ -1,5 +1,8 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
+mod arguments;
+
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,6 +17,7 @@ use tempfile::TempDir;
 use types::ServiceName;
 
 use crate::TestDatabase;
+use crate::canary::{Finding, Secrets, Vigil, Witnessed};
 use crate::console::Console;
 
 const TRUST_DOMAIN: &str = "countersign.local";
@@ -27,6 +31,9 @@ pub fn start_time() -> Timestamp {
 
 /// A running system, stopped when dropped.
 pub struct TestSystem {
+    /// First, so that it is over before the databases are gone.
+    vigil: Vigil,
+    secrets: Secrets,
     /// The clock of all three services.
     pub clock: ManualClock,
     /// What all three services compare their clock with: the clock itself, until a test shifts or silences it.
@@ -79,8 +86,15 @@ impl TestSystem {
             .map(|three| [address(&three[0]), address(&three[1]), address(&three[2])])
             .collect();
         let first = addresses[0];
-        let channels = |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses);
+        let secrets = Secrets::default();
+        let databases =
+            [("tenant", &tenant_database), ("identity", &identity_database), ("mfa", &mfa_database)];
+        let vigil = Vigil::begin(secrets.clone(), databases, directory.path());
+        let channels =
+            |peer: &str, addresses: &[SocketAddr; 3]| channels(directory.path(), peer, addresses, &secrets);
         let mut system = Self {
+            vigil,
+            secrets: secrets.clone(),
             clock: ManualClock::at(start_time()),
             reference: SteeredReference::default(),
             console: Console::new(channels("console", &first)),
@@ -116,8 +130,26 @@ impl TestSystem {
 
     /// Channels to a replica's tenant, identity and mfa with any peer's certificate, for calls that no client knows.
     #[must_use]
-    pub fn channels_of(&self, replica: usize, peer: &str) -> [PeerChannel; 3] {
-        channels(self.directory.path(), peer, &self.replicas[replica].addresses)
+    pub fn channels_of(&self, replica: usize, peer: &str) -> [Witnessed; 3] {
+        channels(self.directory.path(), peer, &self.replicas[replica].addresses, &self.secrets)
+    }
+
+    /// Every secret that went over the wire and is found in a database, a log line, a span or a refusal. The same is looked for
+    /// when the system is dropped, and what is found then fails the test.
+    #[must_use]
+    pub fn leaks(&self) -> Vec<Finding> {
+        self.vigil.inspect()
+    }
+
+    /// The names of the fields whose secrets have gone over the wire so far.
+    #[must_use]
+    pub fn secrets_seen(&self) -> BTreeSet<&'static str> {
+        self.secrets.names()
+    }
+
+    /// Leaves out the search at the end: for a test that has put a secret where it must not be.
+    pub const fn has_planted_leaks(&mut self) {
+        self.vigil.give_up();
     }
 
     /// Stops one replica's tenant; its port stays taken by nobody.
@@ -159,69 +191,10 @@ impl TestSystem {
         self.start_identity(replica, listener).await;
     }
 
-    /// The arguments by which a command-line client reaches the first replica's tenant and identity as the operator.
-    #[must_use]
-    pub fn operator_arguments(&self) -> Vec<String> {
-        let files = certificate(self.directory.path(), "operator");
-        let [tenant, identity, _] = self.replicas[0].addresses;
-        let text = |path: std::path::PathBuf| path.display().to_string();
-        [
-            ("--tenant-addr", tenant.to_string()),
-            ("--identity-addr", identity.to_string()),
-            ("--ca", text(files.ca)),
-            ("--cert", text(files.cert)),
-            ("--key", text(files.key)),
-        ]
-        .into_iter()
-        .flat_map(|(name, value)| [name.to_owned(), value])
-        .collect()
-    }
-
-    /// The arguments by which a replica's identity is run as a process of its own, on that replica's port.
-    #[must_use]
-    pub fn identity_arguments(&self, replica: usize) -> Vec<String> {
-        let [_, identity, _] = self.replicas[replica].addresses;
-        let files = certificate(self.directory.path(), "identity");
-        let text = |path: PathBuf| path.display().to_string();
-        [
-            ("--listen", identity.to_string()),
-            ("--database-url", self.identity_database.service_url()),
-            ("--sequencer-database-url", self.identity_database.sequencer_url()),
-            ("--keyring-dir", text(self.keyring_dir(ServiceName::Identity))),
-            ("--tls-ca", text(files.ca)),
-            ("--tls-cert", text(files.cert)),
-            ("--tls-key", text(files.key)),
-            ("--trust-domain", TRUST_DOMAIN.to_owned()),
-            ("--issuer", ISSUER.to_owned()),
-            ("--tenant-addr", self.addresses(0).join(",")),
-            ("--mfa-addr", self.addresses(2).join(",")),
-        ]
-        .into_iter()
-        .flat_map(|(name, value)| [name.to_owned(), value])
-        .collect()
-    }
-
     /// The directory of a service's keyring, which all its replicas share.
     #[must_use]
     pub fn keyring_dir(&self, service: ServiceName) -> PathBuf {
         self.directory.path().join(service.as_str())
-    }
-
-    /// The arguments by which a command-line client asks every replica of all services about its keys.
-    #[must_use]
-    pub fn key_arguments(&self) -> Vec<String> {
-        let files = certificate(self.directory.path(), "operator");
-        let mut arguments = Vec::new();
-        for (index, service) in
-            [ServiceName::Tenant, ServiceName::Identity, ServiceName::Mfa].iter().enumerate()
-        {
-            let addresses = self.addresses(index).into_iter().map(|address| format!("{service}={address}"));
-            arguments.extend(addresses.flat_map(|named| ["--service".to_owned(), named]));
-        }
-        for (name, file) in [("--ca", files.ca), ("--cert", files.cert), ("--key", files.key)] {
-            arguments.extend([name.to_owned(), file.display().to_string()]);
-        }
-        arguments
     }
 
     /// Waits until a replica of mfa knows that its keys do not fit; why.
@@ -233,9 +206,9 @@ impl TestSystem {
     pub async fn start_is_refused(&self, service: ServiceName) -> StartError {
         let (listener, clock) = (reserve(), self.clock.shared());
         let started = match service {
-            ServiceName::Tenant => tenant::start(self.tenant_config(listener), clock).await,
-            ServiceName::Identity => identity::start(self.identity_config(listener), clock).await,
-            ServiceName::Mfa => mfa::start(self.mfa_config(listener), clock).await,
+            ServiceName::Tenant => tenant::start(self.tenant_config(0, listener), clock).await,
+            ServiceName::Identity => identity::start(self.identity_config(0, listener), clock).await,
+            ServiceName::Mfa => mfa::start(self.mfa_config(0, listener), clock).await,
         };
         started.map(drop).expect_err("it must not start")
     }
@@ -256,30 +229,30 @@ impl TestSystem {
     }
 
     async fn start_tenant(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.tenant_config(listener);
+        let config = self.tenant_config(replica, listener);
         let app = tenant::start(config, self.clock.shared()).await.expect("tenant starts");
         self.replicas[replica].tenant = Some(app);
     }
 
-    fn tenant_config(&self, listener: TcpListener) -> tenant::Config {
+    fn tenant_config(&self, replica: usize, listener: TcpListener) -> tenant::Config {
         tenant::Config {
             host: self.host("tenant", &self.tenant_database, listener),
-            identity_addr: self.addresses(1),
-            mfa_addr: self.addresses(2),
+            identity_addr: self.addresses_from(replica, 1),
+            mfa_addr: self.addresses_from(replica, 2),
         }
     }
 
     async fn start_identity(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.identity_config(listener);
+        let config = self.identity_config(replica, listener);
         let app = identity::start(config, self.clock.shared()).await.expect("identity starts");
         self.replicas[replica].identity = Some(app);
     }
 
-    fn identity_config(&self, listener: TcpListener) -> identity::Config {
+    fn identity_config(&self, replica: usize, listener: TcpListener) -> identity::Config {
         identity::Config {
             host: self.host("identity", &self.identity_database, listener),
-            tenant_addr: self.addresses(0),
-            mfa_addr: self.addresses(2),
+            tenant_addr: self.addresses_from(replica, 0),
+            mfa_addr: self.addresses_from(replica, 2),
             broker_peers: vec!["broker".to_owned()],
             sessions: identity::SessionConfig::default(),
             hashing: identity::HashingConfig::default(),
@@ -288,16 +261,16 @@ impl TestSystem {
     }
 
     async fn start_mfa(&mut self, replica: usize, listener: TcpListener) {
-        let config = self.mfa_config(listener);
+        let config = self.mfa_config(replica, listener);
         let app = mfa::start(config, self.clock.shared()).await.expect("mfa starts");
         self.replicas[replica].mfa = Some(app);
     }
 
-    fn mfa_config(&self, listener: TcpListener) -> mfa::Config {
+    fn mfa_config(&self, replica: usize, listener: TcpListener) -> mfa::Config {
         mfa::Config {
             host: self.host("mfa", &self.mfa_database, listener),
-            tenant_addr: self.addresses(0),
-            identity_addr: self.addresses(1),
+            tenant_addr: self.addresses_from(replica, 0),
+            identity_addr: self.addresses_from(replica, 1),
             guessing: mfa::GuessingConfig::default(),
         }
     }
@@ -326,6 +299,13 @@ impl TestSystem {
     fn addresses(&self, service: usize) -> Vec<String> {
         self.replicas.iter().map(|replica| replica.addresses[service].to_string()).collect()
     }
+
+    /// All addresses of a service as a replica of another is told them: its own neighbour first, so that every replica is used.
+    fn addresses_from(&self, replica: usize, service: usize) -> Vec<String> {
+        let mut addresses = self.addresses(service);
+        addresses.rotate_left(replica);
+        addresses
+    }
 }
 
 fn certificate(directory: &Path, peer: &str) -> TlsFiles {
@@ -337,10 +317,11 @@ fn certificate(directory: &Path, peer: &str) -> TlsFiles {
     }
 }
 
-fn channels(directory: &Path, peer: &str, addresses: &[SocketAddr; 3]) -> [PeerChannel; 3] {
+fn channels(directory: &Path, peer: &str, addresses: &[SocketAddr; 3], secrets: &Secrets) -> [Witnessed; 3] {
     let tls = certificate(directory, peer);
     let channel = |service: &str, address: &SocketAddr| {
-        PeerChannel::connect_lazily(vec![address.to_string()], &tls, service).expect("a channel")
+        let channel = PeerChannel::connect_lazily(vec![address.to_string()], &tls, service);
+        Witnessed::new(channel.expect("a channel"), secrets.clone())
     };
     [channel("tenant", &addresses[0]), channel("identity", &addresses[1]), channel("mfa", &addresses[2])]
 }

@@ -62,6 +62,8 @@ impl Identity {
             self.refusals.count(Cause::UnknownToken, self.clock.now());
             return Err(Reason::SignInRefused.into());
         };
+        // What is not known of the tree is asked for: a sign-in does not die of it.
+        let organization = self.complete_organization(Some(organization), sign_in.organization_id).await?;
         origin.client = sign_in.client.clone();
         Ok(Found { sign_in, user, organization, origin })
     }

@@ -72,13 +72,17 @@ impl Identity {
     async fn exchange(&self, spent: TokenHash, command: &RefreshSession) -> Outcome<OpenedSession> {
         let RefreshSession { key, origin, .. } = command;
         let found = sessions::find_by_token(&self.store, spent).await?;
-        let Some((standing, token)) = found else { return Err(self.refuse_unknown_refresh()) };
+        let Some((mut standing, token)) = found else { return Err(self.refuse_unknown_refresh()) };
         let now = self.clock.now();
         if token == TokenState::Spent
             && let Some(answer) = kept_answers::find(&self.store, key.as_ref(), now).await?
         {
             return self.give_again(&standing, &answer).await;
         }
+        // What is not known of the tree is asked for: a session does not end of it.
+        let organization_id = standing.session.organization_id;
+        standing.organization =
+            self.complete_organization(Some(standing.organization), organization_id).await?;
         let floors = Floors::default();
         let evaluation = match refresh::at_first_sight(&situation(&standing, token, &floors, now)) {
             Some(Decision::Refuse) => return Err(self.refuse_refresh(&standing, origin).await),
