@@ -58,25 +58,30 @@ impl Person {
             password: PASSWORD.to_owned(),
             ..StartSignInRequest::default()
         };
-        let started =
-            persistently(patience, async || console.sign_ins.clone().start_sign_in(start.clone()).await)
-                .await?;
+        let started = persistently(patience, &console.sign_ins, &start, |mut client, start| async move {
+            client.start_sign_in(start).await
+        })
+        .await?;
         let verify = VerifyMfaRequest {
             sign_in_token: started.into_inner().sign_in_token,
             code: code.to_owned(),
             request_id: Uuid::now_v7().to_string(),
         };
-        let verified =
-            persistently(patience, async || console.sign_ins.clone().verify_mfa(verify.clone()).await)
-                .await?;
+        let verified = persistently(patience, &console.sign_ins, &verify, |mut client, verify| async move {
+            client.verify_mfa(verify).await
+        })
+        .await?;
         let session = verified.into_inner().session.ok_or_else(no_session)?;
         let refresh = RefreshSessionRequest {
             refresh_token: session.refresh_token,
             request_id: Uuid::now_v7().to_string(),
+            ..RefreshSessionRequest::default()
         };
         let refreshed =
-            persistently(patience, async || console.sessions.clone().refresh_session(refresh.clone()).await)
-                .await?;
+            persistently(patience, &console.sessions, &refresh, |mut client, refresh| async move {
+                client.refresh_session(refresh).await
+            })
+            .await?;
         refreshed.into_inner().session.ok_or_else(no_session)
     }
 }
@@ -89,13 +94,20 @@ fn no_session() -> Status {
 ///
 /// # Errors
 /// The last answer.
-pub async fn persistently<T>(
+pub async fn persistently<C, R, T, F>(
     patience: Duration,
-    mut call: impl AsyncFnMut() -> Result<T, Status>,
-) -> Result<T, Status> {
+    client: &C,
+    request: &R,
+    call: impl Fn(C, R) -> F,
+) -> Result<T, Status>
+where
+    C: Clone,
+    R: Clone,
+    F: Future<Output = Result<T, Status>>,
+{
     let (deadline, mut pause) = (Instant::now() + patience, FIRST_PAUSE);
     loop {
-        match call().await {
+        match call(client.clone(), request.clone()).await {
             Err(status)
                 if matches!(status.code(), Code::Unavailable | Code::DeadlineExceeded)
                     && Instant::now() + pause < deadline =>

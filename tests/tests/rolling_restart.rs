@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use clock::{Clock as _, ManualClock};
-use countersign_tests::Person;
+use countersign_tests::{Person, persistently};
 use proto::identity::GetCurrentUserRequest;
 use testkit::{Console, TestSystem, Tree, as_user};
 use tokio::task::{JoinHandle, JoinSet};
@@ -79,8 +79,8 @@ impl Load {
 /// All of a sign-in, and a look at what the session is good for.
 async fn sign_in(console: &Console, person: &Person, now: clock::Timestamp) -> Result<(), Status> {
     let session = person.sign_in(console, &person.authenticator.code(now), PATIENCE).await?;
-    countersign_tests::persistently(PATIENCE, async || {
-        console.sessions.clone().get_current_user(as_user(&session, GetCurrentUserRequest {})).await
+    persistently(PATIENCE, &console.sessions, &session, |mut client, session| async move {
+        client.get_current_user(as_user(&session, GetCurrentUserRequest {})).await
     })
     .await
     .map(drop)

@@ -67,7 +67,11 @@ fn an_id_is_found_where_there_is_one() {
     assert!(!WithId(3).allows(&verify("")));
     assert!(!Never.allows(&verify("a")));
     assert!(Always.allows(&verify("")));
-    let refresh = RefreshSessionRequest { refresh_token: "t".to_owned(), request_id: "r".to_owned() };
+    let refresh = RefreshSessionRequest {
+        refresh_token: "t".to_owned(),
+        request_id: "r".to_owned(),
+        ..RefreshSessionRequest::default()
+    };
     assert!(WithId(2).allows(&frame(refresh.encode_to_vec())));
     // Numbers and messages stand between.
     let attempt = VerifyCodeRequest { attempt_id: "a".to_owned(), generation: 1 << 40, ..Default::default() };
