@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::NoTls;
 
 /// How many users sign in at the same time, once in every time step.
-const PEOPLE: usize = 8;
+const PEOPLE: usize = 6;
 /// How long a client repeats what may be repeated.
 const PATIENCE: Duration = Duration::from_secs(40);
 const STEP: time::Duration = time::Duration::seconds(30);
