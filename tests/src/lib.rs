@@ -13,7 +13,10 @@ pub mod evidence;
 pub mod fields;
 pub mod landscape;
 pub mod model;
+mod people;
 pub mod place;
 pub mod probes;
 pub mod raw;
 pub mod requests;
+
+pub use people::{Person, persistently};

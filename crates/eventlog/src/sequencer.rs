@@ -7,10 +7,9 @@ mod connection;
 mod place;
 mod rebaseline;
 
-use std::str::FromStr;
 use std::time::Duration;
 
-use store::StoreError;
+use store::{Address, StoreError};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval, sleep};
@@ -77,9 +76,9 @@ impl Sequencer {
     /// # Errors
     /// The connection string cannot be read.
     pub fn spawn(sequencer_database_url: &str, options: SequencerOptions) -> Result<Self, StoreError> {
-        let config = tokio_postgres::Config::from_str(sequencer_database_url)?;
+        let address = Address::parse(sequencer_database_url)?;
         let (sender, state) = watch::channel(SequencerState::Connecting);
-        let task = tokio::spawn(run(config, options, sender));
+        let task = tokio::spawn(run(address, options, sender));
         Ok(Self { state, task })
     }
 
@@ -102,14 +101,10 @@ impl Drop for Sequencer {
     }
 }
 
-async fn run(
-    config: tokio_postgres::Config,
-    options: SequencerOptions,
-    state: watch::Sender<SequencerState>,
-) {
+async fn run(address: Address, options: SequencerOptions, state: watch::Sender<SequencerState>) {
     let mut pause = Duration::from_millis(50);
     loop {
-        let Err(error) = session(&config, options, &state).await;
+        let Err(error) = session(&address, options, &state).await;
         if let SequencerState::Leading | SequencerState::Standby = *state.borrow() {
             pause = Duration::from_millis(50);
         }
@@ -122,11 +117,11 @@ async fn run(
 
 /// Works on one connection for as long as it lasts.
 async fn session(
-    config: &tokio_postgres::Config,
+    address: &Address,
     options: SequencerOptions,
     state: &watch::Sender<SequencerState>,
 ) -> Result<std::convert::Infallible, StoreError> {
-    let mut connection = Connection::open(config).await?;
+    let mut connection = Connection::open(address).await?;
     while options.election && !connection.try_to_lead().await? {
         become_(state, SequencerState::Standby);
         sleep(STANDBY).await;

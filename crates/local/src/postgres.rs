@@ -15,6 +15,7 @@ mod options;
 mod pidfile;
 mod probe;
 mod server;
+mod standby;
 mod url;
 
 pub use binaries::{Binaries, Candidate, Choice, MINIMUM_MAJOR, Origin, choose};

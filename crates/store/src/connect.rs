@@ -1,19 +1,17 @@
 //! The pool.
 
-use std::str::FromStr;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
-use tokio_postgres::NoTls;
 
-use crate::StoreError;
+use crate::{Address, StoreError};
 
 /// How large the pool is and how long a caller waits for it.
 #[derive(Debug, Clone, Copy)]
 pub struct PoolOptions {
     /// The most connections at once.
     pub connections: usize,
-    /// How long to wait for a free connection, and for a new one to be made.
+    /// How long to wait for a free connection. Making a new one may take longer: some seconds for each host of the address.
     pub wait: Duration,
 }
 
@@ -26,20 +24,21 @@ impl Default for PoolOptions {
 /// One service's database.
 ///
 /// Cloning is cheap; clones share the pool. A connection whose work was cut off is thrown away, never reused: it may
-/// hold an open transaction, which the pool's own check would not notice.
+/// hold an open transaction, which the pool's own check would not notice. One whose server died or takes no more writes is
+/// thrown away too; the next one finds the server that does.
 #[derive(Debug, Clone)]
 pub struct Store {
     pool: Pool,
-    config: Box<tokio_postgres::Config>,
+    address: Address,
 }
 
 impl Store {
-    /// A store for a connection string (`postgres://…` or `key=value` pairs). Connects lazily.
+    /// A store for a connection string (see [`Address::parse`]). Connects lazily.
     ///
     /// # Errors
     /// The connection string cannot be read.
     pub fn connect_lazily(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
-        Self::of(tokio_postgres::Config::from_str(url)?, options)
+        Self::of(Address::parse(url)?, options)
     }
 
     /// Another pool to the same database, whose connections begin with these settings (`-c name=value …`). `settings` is
@@ -48,30 +47,24 @@ impl Store {
     /// # Errors
     /// The pool cannot be made.
     pub fn with_settings(&self, settings: &'static str, options: PoolOptions) -> Result<Self, StoreError> {
-        let mut config = self.config.as_ref().clone();
-        let given = config.get_options().unwrap_or_default().to_owned();
-        config.options(format!("{given} {settings}").trim());
-        Self::of(config, options)
+        Self::of(self.address.with_settings(settings), options)
     }
 
-    fn of(mut config: tokio_postgres::Config, options: PoolOptions) -> Result<Self, StoreError> {
-        config.connect_timeout(options.wait);
-        let manager = Manager::from_config(
-            config.clone(),
-            NoTls,
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
+    fn of(address: Address, options: PoolOptions) -> Result<Self, StoreError> {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        // The address knows its hosts itself.
+        let manager = Manager::from_connect(tokio_postgres::Config::new(), address.clone(), config);
         let pool = Pool::builder(manager)
             .max_size(options.connections)
             .runtime(Runtime::Tokio1)
             .timeouts(Timeouts {
                 wait: Some(options.wait),
-                create: Some(options.wait),
+                create: Some(options.wait.max(address.patience())),
                 recycle: Some(options.wait),
             })
             .build()
             .map_err(|error| StoreError::Pool(error.to_string()))?;
-        Ok(Self { pool, config: Box::new(config) })
+        Ok(Self { pool, address })
     }
 
     /// A connection for reads, outside any transaction. Every statement sees what is committed when it starts.
@@ -92,8 +85,8 @@ impl Store {
     }
 
     /// For connections outside the pool.
-    pub(crate) fn config(&self) -> &tokio_postgres::Config {
-        &self.config
+    pub(crate) fn address(&self) -> &Address {
+        &self.address
     }
 
     /// Closes the pool; later calls fail.

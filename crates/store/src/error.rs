@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The database answered with an error, or the connection broke.
     #[error("database: {0}")]
     Database(#[from] tokio_postgres::Error),
+    /// The address of the database cannot be used.
+    #[error("the address of the database: {0}")]
+    Address(String),
     /// No connection could be had in time.
     #[error("pool: {0}")]
     Pool(String),
@@ -51,7 +54,7 @@ impl StoreError {
         match self {
             Self::Database(error) => classify(error),
             Self::Pool(_) | Self::CutOff => SqlClass::Unavailable,
-            Self::RowCount { .. } | Self::Unreadable { .. } => SqlClass::Defect,
+            Self::Address(_) | Self::RowCount { .. } | Self::Unreadable { .. } => SqlClass::Defect,
         }
     }
 

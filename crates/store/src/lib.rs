@@ -4,13 +4,17 @@
 //! [`Recorded`] is made from the [`Receipt`] of an entry in the log; a write without an event does not compile.
 //! This crate holds no SQL of any service and knows no event's content.
 
+mod address;
 mod connect;
+mod connection;
 mod error;
 mod listen;
 mod migrate;
 mod statement;
+mod tls;
 mod unit;
 
+pub use address::Address;
 pub use connect::{PoolOptions, Store};
 pub use error::{SqlClass, StoreError};
 pub use listen::Listener;

@@ -1,11 +1,10 @@
 //! Listening to a NOTIFY channel, on a connection of its own.
 
-use std::future::poll_fn;
-
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio_postgres::{AsyncMessage, Client, NoTls};
+use tokio_postgres::{AsyncMessage, Client};
 
+use crate::connection::next;
 use crate::{Store, StoreError};
 
 /// A connection that listens. Only the latest payload is kept: who is slow sees the newest, not all.
@@ -23,10 +22,10 @@ impl Store {
     /// # Errors
     /// The database cannot be reached.
     pub async fn listen(&self, channel: &'static str) -> Result<Listener, StoreError> {
-        let (client, mut connection) = self.config().connect(NoTls).await?;
+        let (client, mut connection) = self.address().connect_any().await?;
         let (sender, payload) = watch::channel(String::new());
         let task = tokio::spawn(async move {
-            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            while let Some(Ok(message)) = next(&mut connection).await {
                 if let AsyncMessage::Notification(notification) = message {
                     sender.send_replace(notification.payload().to_owned());
                 }

@@ -1,7 +1,8 @@
 //! Embedded migrations, run by the database's owner and never by a service.
 
 use refinery::{Migration, Runner};
-use tokio_postgres::NoTls;
+
+use crate::{Address, StoreError};
 
 /// A numbered list of migrations with a history table of its own.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub struct MigrationSet {
 pub enum MigrationError {
     /// The database cannot be reached.
     #[error("cannot connect to migrate: {0}")]
-    Connect(#[from] tokio_postgres::Error),
+    Connect(#[from] StoreError),
     /// A migration failed, or one that was applied has been changed since.
     #[error("migration: {0}")]
     Migration(#[from] refinery::Error),
@@ -28,10 +29,12 @@ pub enum MigrationError {
 /// # Errors
 /// See [`MigrationError`]. Each migration is applied whole or not at all.
 pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), MigrationError> {
-    let (mut client, connection) = tokio_postgres::connect(owner_url, NoTls).await?;
-    let connection = tokio::spawn(connection);
+    let (mut client, connection) = Address::parse(owner_url)?.open().await?;
     // A session lock: it is gone with the connection, whatever happens below.
-    client.batch_execute("SELECT pg_advisory_lock(hashtext('countersign.migrate'))").await?;
+    client
+        .batch_execute("SELECT pg_advisory_lock(hashtext('countersign.migrate'))")
+        .await
+        .map_err(StoreError::from)?;
     for set in sets {
         let mut runner = Runner::new(&set.migrations);
         runner.set_migration_table_name(set.history_table);

@@ -75,20 +75,25 @@ impl Cluster {
         if let Some(plan) = templates.get(name) {
             return plan.clone();
         }
-        // The roles belong to the whole server: all templates of one service share their passwords.
-        let password = |role: &str| format!("{role}-of-{service}");
-        let passwords = Passwords {
-            owner: password("owner"),
-            service: password("service"),
-            sequencer: password("sequencer"),
-        };
-        let plan = DatabasePlan::for_service(service, passwords).on(&format!("template_{name}"));
+        let plan = Self::plan(service).on(&format!("template_{name}"));
         let superuser_url = self.superuser_url("postgres");
         provision(&superuser_url, &plan).await.expect("roles and the template database");
         let owner_url = plan.url(&superuser_url, &plan.owner).expect("the owner's URL");
         store::migrate(&owner_url, migrations()).await.expect("the migrations apply");
         templates.insert(name, plan.clone());
         plan
+    }
+
+    /// A service's database and roles. The roles belong to the whole server: all databases of one service share their
+    /// passwords.
+    pub(crate) fn plan(service: &str) -> DatabasePlan {
+        let password = |role: &str| format!("{role}-of-{service}");
+        let passwords = Passwords {
+            owner: password("owner"),
+            service: password("service"),
+            sequencer: password("sequencer"),
+        };
+        DatabasePlan::for_service(service, passwords)
     }
 
     /// Drops a database some time soon, also from a test that panics or whose runtime is gone.

@@ -1,6 +1,6 @@
 //! One test's database.
 
-use local::postgres::databases::DatabasePlan;
+use local::postgres::databases::{DatabasePlan, provision};
 use store::{MigrationSet, PoolOptions, Store};
 use tokio_postgres::NoTls;
 
@@ -9,8 +9,29 @@ use crate::cluster::Cluster;
 /// A migrated database of one test; dropped with this value.
 #[derive(Debug)]
 pub struct TestDatabase {
-    cluster: &'static Cluster,
+    server: Server,
     plan: DatabasePlan,
+}
+
+/// Where it is.
+#[derive(Debug)]
+enum Server {
+    /// On the server of this process.
+    Shared(&'static Cluster),
+    /// On the test's own, which goes with it.
+    Own { superuser_url: String },
+}
+
+impl Server {
+    fn superuser_url(&self, database: &str) -> String {
+        match self {
+            Self::Shared(cluster) => cluster.superuser_url(database),
+            Self::Own { superuser_url } => {
+                let (head, _) = superuser_url.rsplit_once('/').expect("a URL with a database");
+                format!("{head}/{database}")
+            }
+        }
+    }
 }
 
 impl TestDatabase {
@@ -23,7 +44,21 @@ impl TestDatabase {
     ) -> Self {
         let cluster = Cluster::get().await;
         let plan = cluster.copy(template, service, migrations).await;
-        Self { cluster, plan }
+        Self { server: Server::Shared(cluster), plan }
+    }
+
+    /// The same on a server, or a primary and its standbys, of the test's own: `superuser_url` names all their hosts, the one
+    /// that takes writes first.
+    pub async fn create_on(
+        superuser_url: &str,
+        service: &str,
+        migrations: impl FnOnce() -> Vec<MigrationSet>,
+    ) -> Self {
+        let plan = Cluster::plan(service);
+        provision(superuser_url, &plan).await.expect("roles and the database");
+        let owner_url = plan.url(superuser_url, &plan.owner).expect("the owner's URL");
+        store::migrate(&owner_url, migrations()).await.expect("the migrations apply");
+        Self { server: Server::Own { superuser_url: superuser_url.to_owned() }, plan }
     }
 
     /// A tenant database.
@@ -62,7 +97,7 @@ impl TestDatabase {
     /// For the superuser.
     #[must_use]
     pub fn superuser_url(&self) -> String {
-        self.cluster.superuser_url(&self.plan.name)
+        self.server.superuser_url(&self.plan.name)
     }
 
     /// A store as the service has it.
@@ -83,7 +118,7 @@ impl TestDatabase {
 
     /// Ends every connection and admits nobody any more, as if the database were down, until [`Self::let_in`].
     pub async fn shut_out(&self) {
-        let superuser = connect(&self.cluster.superuser_url("postgres")).await;
+        let superuser = connect(&self.server.superuser_url("postgres")).await;
         let name = &self.plan.name;
         let shut = format!("ALTER DATABASE \"{name}\" WITH ALLOW_CONNECTIONS false");
         superuser.batch_execute(&shut).await.expect("the superuser may shut it");
@@ -93,19 +128,21 @@ impl TestDatabase {
 
     /// Admits everybody again.
     pub async fn let_in(&self) {
-        let superuser = connect(&self.cluster.superuser_url("postgres")).await;
+        let superuser = connect(&self.server.superuser_url("postgres")).await;
         let open = format!("ALTER DATABASE \"{}\" WITH ALLOW_CONNECTIONS true", self.plan.name);
         superuser.batch_execute(&open).await.expect("the superuser may open it");
     }
 
     fn url(&self, login: &local::postgres::databases::Login) -> String {
-        self.plan.url(&self.cluster.superuser_url("postgres"), login).expect("the server's URL")
+        self.plan.url(&self.server.superuser_url("postgres"), login).expect("the server's URL")
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        self.cluster.drop_later(self.plan.name.clone());
+        if let Server::Shared(cluster) = self.server {
+            cluster.drop_later(self.plan.name.clone());
+        }
     }
 }
 

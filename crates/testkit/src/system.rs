@@ -68,6 +68,13 @@ impl TestSystem {
 
     /// Several replicas of each service on the same databases.
     pub async fn with_replicas(count: usize) -> Self {
+        let databases =
+            [TestDatabase::tenant().await, TestDatabase::identity().await, TestDatabase::mfa().await];
+        Self::on(databases, count).await
+    }
+
+    /// Several replicas of each service on these databases: tenant's, identity's, mfa's.
+    pub async fn on(databases: [TestDatabase; 3], count: usize) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let ca = DevCa::load_or_create(&directory.path().join("certificates")).expect("a CA");
         // The last is a platform service that no row of the access table names.
@@ -77,8 +84,7 @@ impl TestSystem {
         for service in ["tenant", "identity", "mfa"] {
             Keyring::create(&directory.path().join(service)).expect("keys");
         }
-        let (tenant_database, identity_database, mfa_database) =
-            (TestDatabase::tenant().await, TestDatabase::identity().await, TestDatabase::mfa().await);
+        let [tenant_database, identity_database, mfa_database] = databases;
         let listeners: Vec<[TcpListener; 3]> = (0..count).map(|_| [(); 3].map(|()| reserve())).collect();
         let address = |listener: &TcpListener| listener.local_addr().expect("an address");
         let addresses: Vec<[SocketAddr; 3]> = listeners
@@ -120,6 +126,16 @@ impl TestSystem {
     #[must_use]
     pub fn console_of(&self, replica: usize) -> Console {
         self.client_of(replica, "console")
+    }
+
+    /// The console's view of all replicas, as a platform service has it: calls are spread over them.
+    #[must_use]
+    pub fn console_of_all(&self) -> Console {
+        let tls = certificate(self.directory.path(), "console");
+        let services = [("tenant", 0), ("identity", 1), ("mfa", 2)];
+        Console::new(services.map(|(name, index)| {
+            PeerChannel::connect_lazily(self.addresses(index), &tls, name).expect("a channel")
+        }))
     }
 
     /// A view of a replica with any peer's certificate: `console`, `operator`, `identity` …

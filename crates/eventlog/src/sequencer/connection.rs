@@ -1,8 +1,8 @@
 //! The sequencer's one connection, and what it remembers of the head.
 
-use store::StoreError;
+use store::{Address, StoreError};
 use tokio::task::JoinHandle;
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
 
 use super::StopCause;
 use super::place::{BEGIN_AND_LOCK, LOAD, LOOK, place_new};
@@ -40,13 +40,8 @@ struct Head {
 }
 
 impl Connection {
-    pub(super) async fn open(config: &tokio_postgres::Config) -> Result<Self, StoreError> {
-        let (client, connection) = config.connect(NoTls).await?;
-        let task = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "the sequencer's connection ended");
-            }
-        });
+    pub(super) async fn open(address: &Address) -> Result<Self, StoreError> {
+        let (client, task) = address.open().await?;
         client.batch_execute(SESSION).await?;
         let look = client.prepare(LOOK).await?;
         let place = client.prepare(&place_new()).await?;

@@ -4,8 +4,8 @@
 //! event without a position gets one, while no writer is open, and a new epoch begins: cursors of the old one are
 //! refused, because positions that readers saw may have been lost with the restore.
 
-use store::StoreError;
-use tokio_postgres::{Client, NoTls};
+use store::{Address, StoreError};
+use tokio_postgres::Client;
 
 use super::place::{BEGIN_AND_LOCK, place_missing};
 
@@ -35,8 +35,7 @@ pub struct Rebaselined {
 /// # Errors
 /// See [`RebaselineError`].
 pub async fn rebaseline(owner_database_url: &str) -> Result<Rebaselined, RebaselineError> {
-    let (client, connection) = tokio_postgres::connect(owner_database_url, NoTls).await?;
-    let connection = tokio::spawn(connection);
+    let (client, connection) = Address::parse(owner_database_url)?.open().await?;
     let outcome = begin_epoch(&client).await;
     drop(client);
     connection.abort();

@@ -24,12 +24,12 @@ const STOPPING: [(&str, Duration); 2] = [("INT", Duration::from_secs(20)), ("QUI
 /// Dropping it asks the server to stop without waiting for it; an ephemeral one's files go too. The
 /// directory is locked while this lives: there are never two servers on one data directory.
 pub struct Postgres {
-    home: Home,
-    binaries: Binaries,
-    options: Options,
-    password: String,
-    run: Run,
-    running: bool,
+    pub(super) home: Home,
+    pub(super) binaries: Binaries,
+    pub(super) options: Options,
+    pub(super) password: String,
+    pub(super) run: Run,
+    pub(super) running: bool,
 }
 
 impl Postgres {

@@ -120,7 +120,7 @@ async fn deadline_trace_and_refusals_travel_on() {
     let next = Some(channel(last.address, &authority.files("operator")));
     let mut limits = options(authority.files("tenant"));
     limits.limits.request_time = Duration::from_secs(8);
-    let first = start_with(limits, Tree { next }).await;
+    let first = start_with(limits, Tree { next, ..Tree::default() }).await;
     let mut client = tree_client(first.address, &authority.files("console"));
     let mut ask = async |trick: &str| {
         let mut request = get(trick, "admin");

@@ -8,6 +8,7 @@
 )]
 
 mod access_rules;
+mod balance;
 mod certificates;
 mod channel;
 mod errors;

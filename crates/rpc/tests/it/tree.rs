@@ -1,6 +1,8 @@
 //! RPCs that do what the tests need: each organisation id is a trick.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use fault::{Fault, Reason};
 use futures::Stream;
@@ -23,6 +25,19 @@ use tonic::{Request, Response, Status};
 pub(crate) struct Tree {
     /// Another server, for the trick `relay:…`.
     pub(crate) next: Option<PeerChannel>,
+    /// How many calls for an organisation, or to create a company, have arrived.
+    pub(crate) calls: Arc<AtomicUsize>,
+    /// Such calls are never answered.
+    pub(crate) is_stuck: bool,
+}
+
+impl Tree {
+    async fn arrive(&self) {
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        if self.is_stuck {
+            std::future::pending().await
+        }
+    }
 }
 
 impl Tree {
@@ -90,6 +105,7 @@ impl TenantService for Tree {
         &self,
         _: Request<CreateCompanyRequest>,
     ) -> Result<Response<CreateCompanyResponse>, Status> {
+        self.arrive().await;
         Ok(Response::new(CreateCompanyResponse::default()))
     }
 
@@ -97,6 +113,7 @@ impl TenantService for Tree {
         &self,
         request: Request<GetOrganizationRequest>,
     ) -> Result<Response<GetOrganizationResponse>, Status> {
+        self.arrive().await;
         let name = self.trick(request).await?;
         let organization = Some(Organization { name, ..Organization::default() });
         Ok(Response::new(GetOrganizationResponse { organization }))
