@@ -205,6 +205,7 @@ async fn of_a_whole_life_no_secret_is_left_anywhere() {
         let request = ChangePasswordRequest {
             current_password: current_password.to_owned(),
             new_password: PASSWORDS[1].to_owned(),
+            ..ChangePasswordRequest::default()
         };
         drop(life.console.users.clone().change_password(as_user(&session, request)).await);
     }

@@ -134,7 +134,8 @@ impl TestSystem {
         let tls = certificate(self.directory.path(), "console");
         let services = [("tenant", 0), ("identity", 1), ("mfa", 2)];
         Console::new(services.map(|(name, index)| {
-            PeerChannel::connect_lazily(self.addresses(index), &tls, name).expect("a channel")
+            let channel = PeerChannel::connect_lazily(self.addresses(index), &tls, name);
+            Witnessed::new(channel.expect("a channel"), self.secrets.clone())
         }))
     }
 
