@@ -187,8 +187,13 @@ async fn what_the_copy_lacks_of_the_tree_is_asked_for_and_never_assumed() {
     bench.execute("DELETE FROM organization WHERE kind = 'reseller'").await;
     bench.tenant.set(organization(&bench.reseller, "reseller", OrganizationState::Active, 3));
     let session = bench.complete(LOGIN).await;
-    // A session whose branch is not known to be active is worth nothing.
+    // A session whose branch is not known to be active is worth nothing until it is known, and does not end of that.
+    let reseller = bench.tenant.get(bench.reseller.organization_id());
+    bench.tenant.forget(bench.reseller.organization_id());
     bench.execute("DELETE FROM organization WHERE kind = 'reseller'").await;
     assert!(!lives(&bench, &session).await);
-    refresh(&bench, &session).await.unwrap_err();
+    assert_eq!(refresh(&bench, &session).await.unwrap_err().reason(), Reason::DependencyUnavailable);
+    bench.tenant.set(reseller);
+    let session = refresh(&bench, &session).await.unwrap();
+    assert!(lives(&bench, &session).await);
 }

@@ -26,6 +26,11 @@ impl ScriptedTenant {
         self.organizations.lock().unwrap().insert(facts.id(), facts);
     }
 
+    /// As if it could not be asked.
+    pub(crate) fn forget(&self, id: OrganizationId) {
+        self.organizations.lock().unwrap().remove(&id);
+    }
+
     pub(crate) fn get(&self, id: OrganizationId) -> OrganizationFacts {
         self.organizations.lock().unwrap()[&id].clone()
     }
