@@ -45,7 +45,7 @@ pub async fn apply(unit: &mut Unit<'_>, change: &FloorChange, now: Timestamp) ->
         FloorChange::Generation { path, user, generation, session, sign_in, proved } => {
             let organization = path.organization_id();
             // The user's row first, as everywhere: whoever opens a session waits or has committed.
-            let known = users::raise_generation_floor(unit, organization, *user, *generation, now).await?;
+            let known = users::raise_generation_floor(unit, organization, *user, *generation).await?;
             if !known {
                 tracing::warn!(%user, "mfa tells of a user that is not here");
                 return Ok(());

@@ -27,7 +27,7 @@ use crate::store::users::{self, Found};
 /// How often policy may change under a sign-in before it is given up.
 pub(super) const EVALUATIONS: usize = 2;
 /// How many sign-ins of a user may wait for something before beginning one more counts as a failure.
-const MOST_OPEN: i64 = 64;
+const MOST_OPEN: i64 = 1_000;
 /// How long mfa may take to say what is next, and how much of the call's time: the rest is for saying that it did not.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SHARE: f64 = 0.75;

@@ -299,7 +299,8 @@ pub async fn upgrade_password_hash(
     unit.execute(SQL, &parameters).await.map(drop)
 }
 
-/// Raises a user's generation floor; whether the user is there. Never lowers it.
+/// Raises a user's generation floor; whether the user is there. Never lowers it. It is nothing of the user that anybody is
+/// shown, so their time of change stays.
 ///
 /// # Errors
 /// The database's.
@@ -308,11 +309,10 @@ pub async fn raise_generation_floor(
     organization: OrganizationId,
     id: UserId,
     generation: i64,
-    now: Timestamp,
 ) -> Result<bool, StoreError> {
     const SQL: &str = "-- users::raise_generation_floor
-        UPDATE user_account SET generation_floor = greatest(generation_floor, $3), update_time = $4
+        UPDATE user_account SET generation_floor = greatest(generation_floor, $3)
         WHERE organization_id = $1 AND user_id = $2";
-    let rows = unit.execute(SQL, &[&organization.uuid(), &id.uuid(), &generation, &now]).await?;
+    let rows = unit.execute(SQL, &[&organization.uuid(), &id.uuid(), &generation]).await?;
     Ok(rows == 1)
 }
