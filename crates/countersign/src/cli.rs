@@ -39,7 +39,7 @@ pub(crate) struct UpOptions {
     /// Use a temporary data directory and forget everything at the end.
     #[arg(long)]
     pub(crate) ephemeral: bool,
-    /// The first port: +1 tenant, +2 identity, +3 mfa; replica k on the ports +10·k; the private PostgreSQL on the base itself.
+    /// The first port: +1 tenant, +2 identity, +3 mfa, and their ops ports on +4, +5, +6; replica k on the ports +10·k; the private PostgreSQL on the base itself.
     #[arg(long, default_value_t = 7400)]
     pub(crate) port_base: u16,
     /// How many of each service to run.

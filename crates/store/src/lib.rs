@@ -8,6 +8,7 @@ mod connect;
 mod error;
 mod listen;
 mod migrate;
+mod schema;
 mod statement;
 mod unit;
 
@@ -15,4 +16,5 @@ pub use connect::{PoolOptions, Store};
 pub use error::{SqlClass, StoreError};
 pub use listen::Listener;
 pub use migrate::{MigrationError, MigrationSet, migrate};
+pub use schema::{SchemaLack, SchemaNeed};
 pub use unit::{BoxFuture, Entry, Label, Receipt, Recorded, Unit, Write};

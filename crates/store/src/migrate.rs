@@ -36,6 +36,8 @@ pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), Mig
         let mut runner = Runner::new(&set.migrations);
         runner.set_migration_table_name(set.history_table);
         runner.run_async(&mut client).await?;
+        // How far the database is, is for every role of the service to see; the name is ours.
+        client.batch_execute(&format!("GRANT SELECT ON {} TO PUBLIC", set.history_table)).await?;
     }
     drop(client);
     connection.abort();

@@ -185,6 +185,7 @@ impl TestSystem {
         let text = |path: PathBuf| path.display().to_string();
         [
             ("--listen", identity.to_string()),
+            ("--ops-listen", String::new()),
             ("--database-url", self.identity_database.service_url()),
             ("--sequencer-database-url", self.identity_database.sequencer_url()),
             ("--keyring-dir", text(self.keyring_dir(ServiceName::Identity))),
@@ -318,6 +319,7 @@ impl TestSystem {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
+            ops: host::OpsConfig::default(),
             clock_references: Some(self.reference.clone().into()),
             listener: Some(Arc::new(listener)),
         }

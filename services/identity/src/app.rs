@@ -11,7 +11,7 @@ use ::store::MigrationSet;
 use access::Peer;
 use clock::SharedClock;
 use eventlog::RemotePlaces;
-use host::{App, Foundation, StartError};
+use host::{App, Foundation, HostConfig, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::identity::session_service_server::{self, SessionServiceServer};
 use proto::identity::sign_in_service_server::{self, SignInServiceServer};
@@ -54,7 +54,8 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     let (lifetimes, pool_size, brokers) = (config.lifetimes(), config.pool_size(), config.brokers());
     let delays = config.delays.thresholds();
     let issuer = config.host.issuer.clone();
-    let mut foundation = Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets).await?;
+    let mut foundation =
+        Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets, &migrations()).await?;
 
     // Both other services are asked and followed; mfa must have applied the `enforce_mfa` of a created user, and every
     // change of a user's authority.
@@ -86,7 +87,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     foundation.chore(expire(identity.clone()));
     foundation.chore(summarize_refusals(identity.clone()));
     let checked = identity.clone();
-    foundation.ready_when(move || has_usable_keys(checked.clone()));
+    foundation.ready_when("signing_keys", move || unusable_keys(checked.clone()));
     let routes = Routes::new(UserServiceServer::new(Users(identity.clone())))
         .add_service(UserFactsServiceServer::new(Facts(identity.clone())))
         .add_service(SignInServiceServer::new(SignIns(identity.clone())))
@@ -99,7 +100,39 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
 /// # Errors
 /// As [`start`].
 pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), StartError> {
-    host::run(ServiceName::Identity, config.host.log_format, until, |clock| start(config, clock)).await
+    host::run::<Program>(config, until).await
+}
+
+/// The service as a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Program;
+
+impl host::Service for Program {
+    type Config = Config;
+    const NAME: ServiceName = ServiceName::Identity;
+    const ABOUT: &'static str = "Users, sign-ins, sessions and access tokens.";
+
+    fn migrations() -> Vec<MigrationSet> {
+        migrations()
+    }
+
+    fn peers(config: &Config) -> Vec<(&'static str, &[String])> {
+        vec![(Peer::TENANT, &config.tenant_addr), (Peer::MFA, &config.mfa_addr)]
+    }
+
+    fn check(_: &Config) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
+        start(config, clock).await
+    }
+}
+
+impl AsRef<HostConfig> for Config {
+    fn as_ref(&self) -> &HostConfig {
+        &self.host
+    }
 }
 
 /// What the database needs, in this order: the event log's tables, the keyring's, then identity's own. Run by its owner.
@@ -108,13 +141,11 @@ pub fn migrations() -> Vec<MigrationSet> {
     vec![eventlog::migrations(), host::migrations(), crate::store::migrations()]
 }
 
-/// Whether the signing key in the database, if there is one, opens. One that does not is an alarm.
-async fn has_usable_keys(identity: Identity) -> bool {
-    let loaded = identity.tokens.reload().await;
-    if let Err(fault) = &loaded {
-        tracing::warn!(%fault, cause = ?fault.cause(), "not ready: the signing keys cannot be used");
-    }
-    loaded.is_ok()
+/// Why the signing keys in the database cannot be used, if there are any. One that does not open is an alarm.
+async fn unusable_keys(identity: Identity) -> Option<String> {
+    let fault = identity.tokens.reload().await.err()?;
+    tracing::warn!(%fault, cause = ?fault.cause(), "the signing keys cannot be used");
+    Some(format!("the signing keys cannot be used: {fault}"))
 }
 
 async fn expire(identity: Identity) {
