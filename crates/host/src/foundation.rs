@@ -20,6 +20,7 @@ use types::ServiceName;
 
 use crate::clock_guard::{ClockGuard, ClockReference, Ntp, PostgreSql};
 use crate::keys::{Keys, Secrets, Standing, key_service};
+use crate::measures::{self, Measures};
 use crate::ops_port::OpsPort;
 use crate::readiness::{Check, Conditions};
 use crate::report::Board;
@@ -166,13 +167,28 @@ impl Foundation {
     ) -> App {
         let address: SocketAddr = self.server.local_addr();
         let routes = routes
-            .add_service(event_log_service(self.log, places))
+            .add_service(event_log_service(self.log.clone(), places))
             .add_service(follow_service(Followed::new(self.store.clone())))
             .add_service(key_service(self.keys.clone()));
         let standing = self.keys.standing();
         let is_usable = *standing.borrow() == Standing::Usable;
         let readiness = if is_usable { Readiness::default() } else { Readiness::closed() };
         self.chores.push(tokio::spawn(self.keys.keep(readiness.clone())));
+        let followed = |follower: &Follower| measures::Followed {
+            log: follower.log(),
+            state: follower.state(),
+            heard: follower.heard(),
+        };
+        let measures = Measures {
+            board: self.board.clone(),
+            store: self.store.clone(),
+            certificate: self.server.certificate(),
+            sequencer: self.sequencer.state(),
+            clock_guard: self.clock_guard.clone(),
+            followers: self.followers.iter().map(followed).collect(),
+            log: self.log,
+        };
+        self.chores.push(tokio::spawn(measures.tell()));
         let (stopping, told_to_stop) = watch::channel(false);
         let conditions = Conditions {
             board: self.board.clone(),

@@ -9,6 +9,7 @@ mod config;
 mod error;
 mod foundation;
 mod keys;
+mod measures;
 mod ops_port;
 mod program;
 mod readiness;

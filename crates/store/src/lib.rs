@@ -12,7 +12,7 @@ mod schema;
 mod statement;
 mod unit;
 
-pub use connect::{PoolOptions, Store};
+pub use connect::{PoolOptions, PoolState, Store};
 pub use error::{SqlClass, StoreError};
 pub use listen::Listener;
 pub use migrate::{MigrationError, MigrationSet, migrate};

@@ -18,6 +18,7 @@ use proto::identity::sign_in_service_server::{self, SignInServiceServer};
 use proto::identity::user_facts_service_server::{self, UserFactsServiceServer};
 use proto::identity::user_service_server::{self, UserServiceServer};
 use proto::keys::key_service_server;
+use telemetry::{metrics, names};
 use tonic::service::Routes;
 use types::ServiceName;
 
@@ -53,6 +54,7 @@ const SUMMARIZE_EVERY: Duration = Duration::from_secs(60);
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
     let (lifetimes, pool_size, brokers) = (config.lifetimes(), config.pool_size(), config.brokers());
     let delays = config.delays.thresholds();
+    let signing_key_life = config.sessions.signing_key_life();
     let issuer = config.host.issuer.clone();
     let mut foundation =
         Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets, &migrations()).await?;
@@ -69,9 +71,11 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     // The use cases, and the RPCs they are reached by. This service knows its bearers by itself.
     let (store, clock, keyring) =
         (foundation.store.clone(), Arc::clone(&foundation.clock), Arc::clone(&foundation.keyring));
+    let passwords = PasswordPool::new(pool_size)?;
+    observe_queue(passwords.clone());
     let identity = Identity::new(Parts {
         tokens: AccessTokens::new(store.clone(), Arc::clone(&clock), Arc::clone(&keyring), issuer),
-        passwords: PasswordPool::new(pool_size)?,
+        passwords,
         delays: SignInDelays::new(delays),
         refusals: RefusalCounter::default(),
         mfa: Arc::new(RemoteMfa::new(mfa)),
@@ -85,6 +89,7 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         lifetimes,
     });
     foundation.chore(expire(identity.clone()));
+    foundation.chore(turn_signing_keys(identity.clone(), signing_key_life));
     foundation.chore(summarize_refusals(identity.clone()));
     let checked = identity.clone();
     foundation.ready_when("signing_keys", move || unusable_keys(checked.clone()));
@@ -148,11 +153,27 @@ async fn unusable_keys(identity: Identity) -> Option<String> {
     Some(format!("the signing keys cannot be used: {fault}"))
 }
 
+fn observe_queue(passwords: PasswordPool) {
+    let about = "Callers that run or wait for a password hash";
+    metrics::observe(names::METRIC_HASHING_QUEUE, "", about, move |tell| {
+        tell(u32::try_from(passwords.taken()).map_or(f64::from(u32::MAX), f64::from), &[]);
+    });
+}
+
 async fn expire(identity: Identity) {
     loop {
         tokio::time::sleep(EXPIRE_EVERY).await;
         if let Err(fault) = identity.expire().await {
             tracing::warn!(%fault, "what has expired could not be removed");
+        }
+    }
+}
+
+async fn turn_signing_keys(identity: Identity, life: time::Duration) {
+    loop {
+        tokio::time::sleep(EXPIRE_EVERY).await;
+        if let Err(fault) = identity.turn_signing_keys(life).await {
+            tracing::warn!(%fault, cause = ?fault.cause(), "the signing keys could not be looked after");
         }
     }
 }

@@ -90,6 +90,8 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     foundation.chore(async move { expiring.expire_hourly().await });
     let folding = Arc::clone(&mfa);
     foundation.chore(async move { folding.fold_adoption_forever().await });
+    let measuring = Arc::clone(&mfa);
+    foundation.chore(async move { measuring.measure_adoption_forever().await });
     let routes = Routes::new(EnforcementServiceServer::new(EnforcementHandlers(Arc::clone(&mfa))))
         .add_service(FactorServiceServer::new(FactorHandlers(Arc::clone(&mfa))))
         .add_service(VerificationServiceServer::new(VerificationHandlers(Arc::clone(&mfa))));
