@@ -20,7 +20,8 @@ pub struct HostConfig {
     /// Where to listen.
     #[arg(long, env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
-    /// The database, as the service's role.
+    /// The database, as the service's role: one host or several, separated by commas; with sslmode=verify-full and sslrootcert, unless
+    /// it is on this machine.
     #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
     /// The same database, as the sequencer's role.

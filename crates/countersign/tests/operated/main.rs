@@ -13,7 +13,7 @@ mod running;
 mod streams;
 mod traces;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use collector::Collector;
 use prometheus::Prometheus;
@@ -25,9 +25,9 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     let collector = Collector::start().await;
     let mut running = Running::start(&collector.endpoint()).await;
 
+    let signed_in = traces::sign_in(&running).await;
     conditions_and_metrics(&running).await;
     Prometheus::start(&running.ops()).await.sees_all_up(3).await;
-    let signed_in = traces::sign_in(&running).await;
     traces::arrive_as_one(&collector, &signed_in).await;
 
     // A collector that is gone costs telemetry, and nothing else.
@@ -48,8 +48,6 @@ async fn conditions_and_metrics(running: &Running) {
         let common = ["stopping", "database", "schema", "keys", "certificates", "log", "clock", "followers"];
         assert!(names.starts_with(&common), "{names:?}");
         assert_eq!(http::get(&address, "/").await.0, 404);
-        let (status, metrics) = http::get(&address, "/metrics").await;
-        assert_eq!(status, 200);
         // What dashboards and alerts are made of.
         let mut expected = vec![
             "countersign_ready 1",
@@ -79,9 +77,7 @@ async fn conditions_and_metrics(running: &Running) {
             ]),
             _ => {}
         }
-        for line in expected {
-            assert!(metrics.contains(line), "{service} has no {line} in\n{metrics}");
-        }
+        tells(&address, &expected).await;
     }
     // The certificates are the development ones, which last for months.
     let (_, metrics) = http::get(&running.ops()[0], "/metrics").await;
@@ -90,4 +86,16 @@ async fn conditions_and_metrics(running: &Running) {
     let month = Duration::from_secs(29 * 24 * 60 * 60).as_secs_f64();
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     assert!(end.unwrap().parse::<f64>().unwrap() > now + month);
+}
+
+/// Waits until all of these lines have begun: some figures are counted twice a minute.
+async fn tells(address: &str, expected: &[&str]) {
+    let begun = Instant::now();
+    loop {
+        let (status, metrics) = http::get(address, "/metrics").await;
+        assert_eq!(status, 200);
+        let Some(missing) = expected.iter().find(|line| !metrics.contains(**line)) else { return };
+        assert!(begun.elapsed() < Duration::from_secs(60), "{address} does not tell {missing}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
 }

@@ -52,7 +52,8 @@ pub fn sample(command: &Command, example: impl Fn(&str) -> String) -> String {
         let value = default(argument).unwrap_or_else(|| example(id.as_str()));
         let secret = if is_secret(argument) { "_file" } else { "" };
         let comment = if argument.is_required_set() { "" } else { "#" };
-        let _ = writeln!(text, "{comment}{id}{secret} = {value:?}");
+        let value = if value.parse::<f64>().is_ok() { value } else { format!("{value:?}") };
+        let _ = writeln!(text, "{comment}{id}{secret} = {value}");
     }
     text
 }
