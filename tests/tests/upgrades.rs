@@ -89,6 +89,9 @@ fn released_levels_are_of_migrations_that_exist() {
         let newest = newest.get(&set).copied().unwrap_or_default();
         assert!((1..=newest).contains(&level), "{set} was never released at {level}");
     }
+    let least: BTreeMap<String, i64> =
+        sets.iter().map(|set| (set.history_table.to_owned(), i64::from(set.least))).collect();
+    assert_eq!(least, released(), "what the programs need is what was released");
 }
 
 trait ConcatSets {

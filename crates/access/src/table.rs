@@ -95,6 +95,7 @@ pub const TABLE: &[Rule] = &[
     row("/countersign.identity.v1.SessionService/RevokeSession",                FOR_USERS,            AnyRole,               OWN,                  NotNeeded,     RECORDED),
     row("/countersign.identity.v1.SessionService/IntrospectToken",              &[TENANT, MFA, CONSOLE, OPERATOR], Nobody,                NOTHING,              NotNeeded,     UNRECORDED),
     row("/countersign.identity.v1.SessionService/GetJwks",                      ANY_PEER,             Nobody,                NOTHING,              NotNeeded,     UNRECORDED),
+    row("/countersign.identity.v1.SessionService/RotateSigningKey",             &[OPERATOR],          Nobody,                NOTHING,              NotNeeded,     UNRECORDED),
 
     // Which roles may act on which level is decided on the target.
     row("/countersign.mfa.v1.EnforcementService/EnforceMfa",                    FOR_USERS,            ADMINISTER_USERS,      MFA_TARGET,           Fresh,         RECORDED),

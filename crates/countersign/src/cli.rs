@@ -39,7 +39,7 @@ pub(crate) struct UpOptions {
     /// Use a temporary data directory and forget everything at the end.
     #[arg(long)]
     pub(crate) ephemeral: bool,
-    /// The first port: +1 tenant, +2 identity, +3 mfa; replica k on the ports +10·k; the private PostgreSQL on the base itself.
+    /// The first port: +1 tenant, +2 identity, +3 mfa, and their ops ports on +4, +5, +6; replica k on the ports +10·k; the private PostgreSQL on the base itself.
     #[arg(long, default_value_t = 7400)]
     pub(crate) port_base: u16,
     /// How many of each service to run.
@@ -99,8 +99,26 @@ pub(crate) enum KeysCommand {
     Generate(KeyDirectoryOptions),
     /// Give new secrets a fresh key, under traffic; or, with --retire, remove keys that nothing uses any more.
     Rotate(RotateOptions),
+    /// Publish the key that signs access tokens next; it signs in ten minutes. (By itself that happens every `signing_key_days`.)
+    RotateSigningKey(SigningKeyOptions),
     /// Show the keys of a directory, what the replicas hold, and how many secrets are sealed under each.
     Status(KeyStatusOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SigningKeyOptions {
+    /// identity's address, host:port.
+    #[arg(long)]
+    pub(crate) identity_addr: String,
+    /// The certificate authority, PEM.
+    #[arg(long)]
+    pub(crate) ca: PathBuf,
+    /// The operator's certificate, PEM.
+    #[arg(long)]
+    pub(crate) cert: PathBuf,
+    /// The operator's key, PEM.
+    #[arg(long)]
+    pub(crate) key: PathBuf,
 }
 
 #[derive(Debug, Args)]

@@ -1,4 +1,5 @@
-//! `keys`: the keys that seal a service's secrets - making the first, rotating under traffic, and looking.
+//! `keys`: the keys that seal a service's secrets - making the first, rotating under traffic, and looking - and the next key that
+//! signs access tokens.
 //!
 //! The directory is changed here; what the replicas hold and need is asked of them. Nothing is remembered between two runs
 //! but what lies in the directory.
@@ -7,6 +8,7 @@ mod replicas;
 mod report;
 mod retire;
 mod rotate;
+mod signing_key;
 mod status;
 
 use keyring::Keyring;
@@ -23,6 +25,7 @@ pub(crate) async fn run(command: KeysCommand) -> Outcome<()> {
         }
         KeysCommand::Rotate(options) if options.retire => retire::run(options).await,
         KeysCommand::Rotate(options) => rotate::run(options).await,
+        KeysCommand::RotateSigningKey(options) => signing_key::run(options).await,
         KeysCommand::Status(options) => status::run(options).await,
     }
 }

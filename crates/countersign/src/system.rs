@@ -114,6 +114,10 @@ impl System {
             let key = service.as_str().to_uppercase();
             env.set(format!("{key}_ADDR"), addresses.first().cloned().unwrap_or_default());
         }
+        for service in ServiceName::ALL {
+            let key = service.as_str().to_uppercase();
+            env.set(format!("{key}_OPS"), format!("127.0.0.1:{}", ops_port(&self.options, *service, 0)));
+        }
         env.set("DESCRIPTOR_SET", self.layout.descriptor_set().display());
         for service in ServiceName::ALL {
             let key = service.as_str().to_uppercase();
@@ -201,6 +205,11 @@ fn port(options: &SystemOptions, service: ServiceName, replica: u16) -> u16 {
     options.port_base.saturating_add(offset).saturating_add(replica.saturating_mul(10))
 }
 
+/// Beside the three services' own.
+fn ops_port(options: &SystemOptions, service: ServiceName, replica: u16) -> u16 {
+    port(options, service, replica).saturating_add(3)
+}
+
 /// What a service's process is told. Secrets go through the environment, which other users cannot read.
 fn plan(
     layout: &Layout,
@@ -214,6 +223,9 @@ fn plan(
     let text = |path: PathBuf| path.display().to_string();
     let mut environment = vec![
         ("COUNTERSIGN_LISTEN", format!("127.0.0.1:{}", port(options, service, replica))),
+        ("COUNTERSIGN_OPS_LISTEN", format!("127.0.0.1:{}", ops_port(options, service, replica))),
+        // Less than a child is given to end.
+        ("COUNTERSIGN_DRAIN_SECONDS", "5".to_owned()),
         ("COUNTERSIGN_DATABASE_URL", database.service_url(service)),
         ("COUNTERSIGN_SEQUENCER_DATABASE_URL", database.sequencer_url(service)),
         ("COUNTERSIGN_KEYRING_DIR", text(layout.keyring(service))),

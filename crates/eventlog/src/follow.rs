@@ -4,6 +4,7 @@
 //! Several replicas may follow at once: each batch locks the cursor's row and skips what another one applied.
 
 mod batch;
+mod heard;
 mod state;
 mod upstream;
 
@@ -25,6 +26,7 @@ use tonic::Streaming;
 use types::ServiceName;
 
 use batch::Batch;
+pub use heard::Heard;
 pub use state::{Blocked, FollowerState};
 pub use upstream::Upstream;
 
@@ -70,6 +72,8 @@ pub trait Follow: Send + Sync + 'static {
 pub struct Follower {
     task: JoinHandle<()>,
     state: watch::Receiver<FollowerState>,
+    heard: Heard,
+    log: ServiceName,
 }
 
 impl Follower {
@@ -77,14 +81,27 @@ impl Follower {
     /// called within a tokio runtime.
     pub fn spawn(store: Store, clock: SharedClock, upstream: impl Upstream, follow: Arc<dyn Follow>) -> Self {
         let (told, state) = watch::channel(FollowerState::Interrupted);
-        let run = Run { store, clock, follow, state: told };
-        Self { task: tokio::spawn(async move { run.forever(upstream).await }), state }
+        let (heard, log) = (Heard::default(), follow.log());
+        let run = Run { store, clock, follow, state: told, heard: heard.clone() };
+        Self { task: tokio::spawn(async move { run.forever(upstream).await }), state, heard, log }
     }
 
     /// How it is doing, as that changes.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<FollowerState> {
         self.state.clone()
+    }
+
+    /// When it last heard of its log.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        self.heard.clone()
+    }
+
+    /// Whose log it follows.
+    #[must_use]
+    pub fn log(&self) -> ServiceName {
+        self.log
     }
 
     /// Ends it.
@@ -105,6 +122,7 @@ struct Run {
     clock: SharedClock,
     follow: Arc<dyn Follow>,
     state: watch::Sender<FollowerState>,
+    heard: Heard,
 }
 
 impl Run {
@@ -170,6 +188,7 @@ impl Run {
         let first = timeout(SILENCE, frames.message()).await.map_err(|_| silent())?;
         let mut batch = Batch::default();
         batch.add(received(first)?)?;
+        self.heard.now();
         while batch.events.len() < BATCH {
             let Some(frame) = frames.message().now_or_never() else { break };
             if let Err(fault) = received(frame).and_then(|frame| batch.add(frame)) {

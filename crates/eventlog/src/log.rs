@@ -108,6 +108,14 @@ impl Log {
         tokio::time::timeout(time, wait).await.unwrap_or_else(|_| Err(Reason::NotYetInForce.into()))
     }
 
+    /// How many committed events have no position yet: the sequencer's lag. For metrics; it counts as many rows.
+    ///
+    /// # Errors
+    /// The database's.
+    pub async fn unplaced(&self) -> Result<i64, StoreError> {
+        rows::unplaced(&self.shared.store).await
+    }
+
     /// The present epoch, as it changes; 0 until it is known.
     pub(crate) fn epoch(&self) -> watch::Receiver<i32> {
         self.shared.epoch.subscribe()

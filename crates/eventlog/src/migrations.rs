@@ -13,5 +13,6 @@ pub fn migrations() -> MigrationSet {
     MigrationSet {
         history_table: "migration_eventlog",
         migrations: embedded::migrations::runner().get_migrations().clone(),
+        least: 3,
     }
 }

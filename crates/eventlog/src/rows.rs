@@ -124,3 +124,24 @@ SELECT leaf_hash FROM event_position WHERE position = $1";
 fn leaf(bytes: Vec<u8>) -> Result<LeafHash, StoreError> {
     bytes.try_into().map_err(|_| StoreError::Unreadable { column: "event_position.leaf_hash" })
 }
+
+/// How many events have no position yet: those that the head's snapshot did not see as finished.
+pub(crate) async fn unplaced(store: &Store) -> Result<i64, StoreError> {
+    const SQL: &str = "\
+-- rows::unplaced
+WITH head AS MATERIALIZED (
+    SELECT snapshot, (SELECT max(epoch) FROM log_epoch) AS epoch FROM log_head
+)
+SELECT count(*) FROM (
+    SELECT 1 FROM event
+    WHERE epoch = (SELECT epoch FROM head) AND xid >= (SELECT pg_snapshot_xmax(snapshot) FROM head)
+    UNION ALL
+    SELECT 1 FROM event
+    WHERE epoch = (SELECT epoch FROM head)
+      AND xid = ANY (ARRAY(SELECT pg_snapshot_xip(snapshot) FROM head))
+) AS unplaced";
+    match store.query_opt(SQL, &[]).await? {
+        Some(row) => Ok(row.try_get(0)?),
+        None => Err(StoreError::RowCount { statement: "rows::unplaced", rows: 0 }),
+    }
+}

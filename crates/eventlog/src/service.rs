@@ -19,7 +19,7 @@ use proto::events::{
     GetEventRequest, GetEventResponse, ListEventsRequest, ListEventsResponse, WatchEventsRequest,
     WatchEventsResponse,
 };
-use rpc::{caller, into_status, respond};
+use rpc::{caller, ends_by_itself, into_status, respond};
 use tonic::{Request, Response, Status};
 use types::EventId;
 
@@ -121,6 +121,6 @@ impl EventLogService for EventLog {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let opened = watch::open(&self.log, &*self.places, (self.watch, &self.streams), request).await;
         let watch = opened.map_err(into_status)?;
-        Ok(Response::new(Box::pin(watch)))
+        Ok(ends_by_itself(Response::new(Box::pin(watch))))
     }
 }

@@ -1,25 +1,29 @@
 //! The running service.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use clock::{SharedClock, SystemClock};
 use eventlog::{Follower, Sequencer};
 use rpc::ServeError;
 use store::Store;
-use telemetry::LogFormat;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use types::ServiceName;
 
-use crate::StartError;
 use crate::keys::{KeysRefused, Standing};
+use crate::ops_port::OpsPort;
+use crate::report::{Board, Report};
 
 /// A running service. It is to be ended with [`App::shutdown`].
 #[derive(Debug)]
 pub struct App {
     pub(crate) service: ServiceName,
     pub(crate) address: SocketAddr,
+    /// Told first: not ready any more.
+    pub(crate) stopping: watch::Sender<bool>,
+    pub(crate) watching: JoinHandle<()>,
+    pub(crate) stop_delay: Duration,
+    /// Told then: no more calls.
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: JoinHandle<Result<(), ServeError>>,
     pub(crate) chores: Vec<JoinHandle<()>>,
@@ -27,6 +31,8 @@ pub struct App {
     pub(crate) sequencer: Sequencer,
     pub(crate) store: Store,
     pub(crate) keys: watch::Receiver<Standing>,
+    pub(crate) board: Board,
+    pub(crate) ops_port: Option<OpsPort>,
 }
 
 impl App {
@@ -34,6 +40,18 @@ impl App {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of its ops port; none where it has none.
+    #[must_use]
+    pub fn ops_addr(&self) -> Option<SocketAddr> {
+        self.ops_port.as_ref().map(OpsPort::local_addr)
+    }
+
+    /// How it is, as `/readyz` tells.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.board.report()
     }
 
     /// Waits until it is known that the keys do not fit what is stored, which ends the service. Where the database answers
@@ -47,8 +65,14 @@ impl App {
         }
     }
 
-    /// Takes no more calls, lets the ones under way end (for a few seconds), and stops.
+    /// Says that it is not ready, and still takes calls for as long as the settings say; then takes no more, lets the ones under
+    /// way end, for as long as the settings say, and stops. The ops port closes last.
     pub async fn shutdown(self) {
+        self.stopping.send_replace(true);
+        if let Err(error) = self.watching.await {
+            tracing::error!(%error, "watching the conditions of readiness was cut off");
+        }
+        tokio::time::sleep(self.stop_delay).await;
         self.stop.send_replace(true);
         match self.serving.await {
             Ok(Ok(())) => {}
@@ -63,33 +87,7 @@ impl App {
         }
         self.sequencer.stop().await;
         self.store.close();
+        drop(self.ops_port);
         tracing::info!("{} has stopped", self.service);
     }
-}
-
-/// Runs a service until SIGTERM or SIGINT, or until `until` is over.
-///
-/// # Errors
-/// As `start`; [`StartError::Keys`] when the keys turn out not to fit after it.
-pub async fn run<S>(
-    service: ServiceName,
-    log_format: LogFormat,
-    until: impl Future<Output = ()>,
-    start: impl FnOnce(SharedClock) -> S,
-) -> Result<(), StartError>
-where
-    S: Future<Output = Result<App, StartError>>,
-{
-    telemetry::init(service.as_str(), log_format);
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signal)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signal)?;
-    let app = start(SystemClock::shared()).await?;
-    let outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        () = until => Ok(()),
-        refused = app.keys_refused() => Err(refused.into()),
-    };
-    app.shutdown().await;
-    outcome
 }

@@ -102,6 +102,12 @@ impl ClockGuard {
         self.findings.borrow().verdict(Instant::now(), &self.options)
     }
 
+    /// How far each reference that answered lately is ahead of the clock.
+    #[must_use]
+    pub fn differences(&self) -> Vec<(&'static str, time::Duration)> {
+        self.findings.borrow().differences(Instant::now(), &self.options)
+    }
+
     /// Waits until every reference was asked once, whatever it said.
     pub async fn looked(&self) {
         let mut findings = self.findings.clone();

@@ -1,5 +1,7 @@
 //! What every service is told.
 
+mod ops;
+
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,13 +12,16 @@ use telemetry::LogFormat;
 
 use crate::clock_guard::{ClockGuardOptions, ClockReferences};
 
+pub use ops::{OpsConfig, OpsListen};
+
 /// What every service is told. Each setting is also an environment variable, so that passwords need not stand in arguments.
 #[derive(clap::Args, Clone, Debug)]
 pub struct HostConfig {
     /// Where to listen.
     #[arg(long, env = "COUNTERSIGN_LISTEN")]
     pub listen: SocketAddr,
-    /// The database, as the service's role.
+    /// The database, as the service's role: one host or several, separated by commas; with sslmode=verify-full and sslrootcert, unless
+    /// it is on this machine.
     #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true)]
     pub database_url: String,
     /// The same database, as the sequencer's role.
@@ -52,6 +57,9 @@ pub struct HostConfig {
     /// How far the clock may be from what it is compared with, in seconds (1 to 30); beyond it policy cannot be changed.
     #[arg(long, env = "COUNTERSIGN_CLOCK_TOLERANCE_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=30))]
     pub clock_tolerance_seconds: u8,
+    /// How it is operated.
+    #[command(flatten)]
+    pub ops: OpsConfig,
     /// What to compare the clock with instead: tests whose clock stands still bring their own.
     #[arg(skip)]
     pub clock_references: Option<ClockReferences>,
@@ -82,7 +90,7 @@ impl HostConfig {
             tls: self.tls(),
             trust_domain: self.trust_domain.clone(),
             reflection: self.reflection,
-            limits: Limits::default(),
+            limits: Limits { shutdown_grace: self.ops.drain(), ..Limits::default() },
         }
     }
 }

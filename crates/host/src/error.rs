@@ -16,6 +16,17 @@ pub enum StartError {
     /// The given listener cannot be used.
     #[error("the listener cannot be used: {0}")]
     Listener(std::io::Error),
+    /// The ops port cannot be listened on.
+    #[error("could not listen on {address}, the ops port: {source}")]
+    OpsPort {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// Telemetry cannot go where it was told to.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::ExportError),
     /// The address of the database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -12,7 +12,7 @@ use eventlog::{
 };
 use keyring::Keyring;
 use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
-use store::{PoolOptions, Store};
+use store::{MigrationSet, PoolOptions, SchemaNeed, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
@@ -20,7 +20,10 @@ use types::ServiceName;
 
 use crate::clock_guard::{ClockGuard, ClockReference, Ntp, PostgreSql};
 use crate::keys::{Keys, Secrets, Standing, key_service};
+use crate::measures::{self, Measures};
+use crate::ops_port::OpsPort;
 use crate::readiness::{Check, Conditions};
+use crate::report::Board;
 use crate::{App, HostConfig, StartError};
 
 /// How long a service waits, at its start, for the first look at its clock: where the database is up, that is in time.
@@ -44,12 +47,16 @@ pub struct Foundation {
     sequencer: Sequencer,
     followers: Vec<Follower>,
     chores: Vec<JoinHandle<()>>,
-    checks: Vec<Check>,
+    checks: Vec<(&'static str, Check)>,
+    schema: Vec<SchemaNeed>,
+    board: Board,
+    ops_port: Option<OpsPort>,
 }
 
 impl Foundation {
-    /// Takes the address first, before anything that takes time; then opens what the service has of its own. The
-    /// database may come later, and go, and come back; until it has said that the keys fit, no call is taken.
+    /// Takes the addresses first, before anything that takes time; then opens what the service has of its own. The
+    /// database may come later, and go, and come back; until it has said that the keys fit, no call is taken, and until it is at the
+    /// level of `migrations`, the service is not ready.
     ///
     /// # Errors
     /// What it was told cannot be used. [`StartError::Keys`]: what is stored was made with other keys; nothing was changed.
@@ -58,6 +65,7 @@ impl Foundation {
         config: HostConfig,
         clock: SharedClock,
         secrets: impl Secrets,
+        migrations: &[MigrationSet],
     ) -> Result<Self, StartError> {
         let server = match &config.listener {
             Some(listener) => {
@@ -66,6 +74,8 @@ impl Foundation {
             }
             None => Server::bind(config.server()).await?,
         };
+        let board = Board::new(service);
+        let ops_port = ops_port(&config, &board).await?;
         let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
         let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
         // Before anything runs beside: what must not start leaves nothing behind.
@@ -91,6 +101,9 @@ impl Foundation {
             followers: Vec::new(),
             chores: Vec::new(),
             checks: Vec::new(),
+            schema: migrations.iter().map(MigrationSet::need).collect(),
+            board,
+            ops_port,
         })
     }
 
@@ -132,13 +145,14 @@ impl Foundation {
         self.chores.push(tokio::spawn(chore));
     }
 
-    /// Adds a condition of readiness, besides those every service has: a database that answers, a log that is being ordered, a
-    /// clock that is right, followed logs that no event blocks.
-    pub fn ready_when<F>(&mut self, check: impl Fn() -> F + Send + Sync + 'static)
+    /// Adds a condition of readiness, besides those every service has: a database that answers and is migrated, keys that fit, a
+    /// certificate that is valid, a log that is being ordered, a clock that is right, followed logs that no event blocks. `check`
+    /// answers what stands in the way, in words for an operator.
+    pub fn ready_when<F>(&mut self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
-        F: Future<Output = bool> + Send + 'static,
+        F: Future<Output = Option<String>> + Send + 'static,
     {
-        self.checks.push(Box::new(move || Box::pin(check())));
+        self.checks.push((name, Box::new(move || Box::pin(check()))));
     }
 
     /// Serves the service's own routes, its log, how far it has followed others, and its keys. `names` are all services in them; `places`
@@ -153,22 +167,42 @@ impl Foundation {
     ) -> App {
         let address: SocketAddr = self.server.local_addr();
         let routes = routes
-            .add_service(event_log_service(self.log, places))
+            .add_service(event_log_service(self.log.clone(), places))
             .add_service(follow_service(Followed::new(self.store.clone())))
             .add_service(key_service(self.keys.clone()));
         let standing = self.keys.standing();
         let is_usable = *standing.borrow() == Standing::Usable;
         let readiness = if is_usable { Readiness::default() } else { Readiness::closed() };
         self.chores.push(tokio::spawn(self.keys.keep(readiness.clone())));
-        let conditions = Conditions {
+        let followed = |follower: &Follower| measures::Followed {
+            log: follower.log(),
+            state: follower.state(),
+            heard: follower.heard(),
+        };
+        let measures = Measures {
+            board: self.board.clone(),
             store: self.store.clone(),
+            certificate: self.server.certificate(),
+            sequencer: self.sequencer.state(),
+            clock_guard: self.clock_guard.clone(),
+            followers: self.followers.iter().map(followed).collect(),
+            log: self.log,
+        };
+        self.chores.push(tokio::spawn(measures.tell()));
+        let (stopping, told_to_stop) = watch::channel(false);
+        let conditions = Conditions {
+            board: self.board.clone(),
+            store: self.store.clone(),
+            schema: self.schema,
             keys: standing.clone(),
+            certificate: self.server.certificate(),
             sequencer: self.sequencer.state(),
             clock_guard: self.clock_guard,
             followers: self.followers.iter().map(Follower::state).collect(),
             checks: self.checks,
+            stopping: told_to_stop,
         };
-        self.chores.push(tokio::spawn(conditions.watch(readiness.clone())));
+        let watching = tokio::spawn(conditions.watch(readiness.clone()));
         let parts = ServerParts {
             routes,
             authenticator: Arc::new(authenticator),
@@ -184,6 +218,9 @@ impl Foundation {
         App {
             service: self.service,
             address,
+            stopping,
+            watching,
+            stop_delay: self.config.ops.stop_delay(),
             stop,
             serving,
             chores: self.chores,
@@ -191,8 +228,16 @@ impl Foundation {
             sequencer: self.sequencer,
             store: self.store,
             keys: standing,
+            board: self.board,
+            ops_port: self.ops_port,
         }
     }
+}
+
+async fn ops_port(config: &HostConfig, board: &Board) -> Result<Option<OpsPort>, StartError> {
+    let Some(address) = config.ops.ops_listen.0 else { return Ok(None) };
+    let opened = OpsPort::open(address, board.clone()).await;
+    opened.map(Some).map_err(|source| StartError::OpsPort { address, source })
 }
 
 /// What the clock is compared with: the database's clock, and an NTP server where one is given.

@@ -174,6 +174,7 @@ pub fn migrations() -> MigrationSet {
     MigrationSet {
         history_table: "migration_keyring",
         migrations: embedded::migrations::runner().get_migrations().clone(),
+        least: 1,
     }
 }
 

@@ -9,15 +9,21 @@ mod config;
 mod error;
 mod foundation;
 mod keys;
+mod measures;
+mod ops_port;
+mod program;
 mod readiness;
+mod report;
 pub mod settings;
 
-pub use app::{App, run};
+pub use app::App;
 pub use clock_guard::{
     ClockGuard, ClockGuardOptions, ClockReference, ClockReferences, ClockVerdict, Mistrust, NoReading, Ntp,
     PostgreSql, Reading, SteeredReference,
 };
-pub use config::HostConfig;
+pub use config::{HostConfig, OpsConfig, OpsListen};
 pub use error::StartError;
 pub use foundation::Foundation;
 pub use keys::{InUse, KeysRefused, NoSecrets, Resealed, Resealing, SealedTable, Secrets, migrations};
+pub use program::{Service, main, run};
+pub use report::{Condition, Report};

@@ -1,119 +1,166 @@
 //! Whether a service can do its work, and telling so to `grpc.health.v1` and to those who operate it.
 
-use std::fmt;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use eventlog::{FollowerState, SequencerState};
-use rpc::Readiness;
-use store::Store;
+use rpc::{OwnCertificate, Readiness};
+use store::{SchemaNeed, Store};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::clock_guard::ClockGuard;
 use crate::keys::Standing;
+use crate::report::{Board, Condition};
 
 /// How often it is looked at.
 const EVERY: Duration = Duration::from_millis(500);
+/// How often the schema is looked at once it was right: nobody takes migrations back under a running service.
+const SCHEMA_EVERY: Duration = Duration::from_secs(30);
 
-/// A question about readiness beyond what every service has.
-pub(crate) type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+/// A question about readiness beyond what every service has. Its answer: what stands in the way.
+pub(crate) type Check = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
 
 /// What a service's readiness depends on. That other services answer is not among it: they come and go.
 pub(crate) struct Conditions {
+    pub(crate) board: Board,
     pub(crate) store: Store,
+    pub(crate) schema: Vec<SchemaNeed>,
     pub(crate) keys: watch::Receiver<Standing>,
+    pub(crate) certificate: OwnCertificate,
     pub(crate) sequencer: watch::Receiver<SequencerState>,
     pub(crate) clock_guard: ClockGuard,
     pub(crate) followers: Vec<watch::Receiver<FollowerState>>,
-    pub(crate) checks: Vec<Check>,
-}
-
-/// Why a service is not ready.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Obstacle {
-    /// Its log is not ordered: neither by this replica's sequencer nor by another's.
-    Log(SequencerState),
-    /// Its clock is not known to be right.
-    Clock,
-    /// A log it follows needs an operator: what was decided there would not hold here.
-    Follower(FollowerState),
-    /// Its database does not answer.
-    Database,
-    /// Its keys are not known to fit what is stored.
-    Keys,
-    /// What the service itself asked for; it says by itself what that is.
-    Check,
-}
-
-impl fmt::Display for Obstacle {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Log(state) => write!(formatter, "the log is not being ordered: {state:?}"),
-            Self::Clock => formatter.write_str("the clock is not known to be right"),
-            Self::Follower(FollowerState::Blocked(blocked)) => write!(
-                formatter,
-                "{}'s event {} ({}) at position {} cannot be applied",
-                blocked.log, blocked.event_id, blocked.event_type, blocked.position
-            ),
-            Self::Follower(FollowerState::Lost { log, reason }) => {
-                write!(formatter, "{log}'s log cannot be followed any further: {reason}")
-            }
-            Self::Follower(state) => write!(formatter, "a log is not followed: {state:?}"),
-            Self::Database => formatter.write_str("the database does not answer"),
-            Self::Keys => formatter.write_str("the keys are not known to be the right ones"),
-            Self::Check => formatter.write_str("a condition of the service's own does not hold"),
-        }
-    }
+    pub(crate) checks: Vec<(&'static str, Check)>,
+    /// True once the service is told to stop.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 impl Conditions {
-    /// Keeps readiness true while nothing stands in the way, and says in the log what does, once, when that changes.
+    /// Keeps readiness true while nothing stands in the way, until the service is told to stop; then it is false for good. Says
+    /// in the log what stands in the way, once, when that changes.
     pub(crate) async fn watch(self, readiness: Readiness) {
+        let mut stopping = self.stopping.clone();
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|stopping| *stopping) => {}
+            never = self.watch_on(&readiness) => match never {},
+        }
+        readiness.set(false);
+        self.board.hang(vec![Condition::of("stopping", Some("the service was told to stop".to_owned()))]);
+    }
+
+    async fn watch_on(&self, readiness: &Readiness) -> std::convert::Infallible {
         // Nothing at first, so that a service that is ready at once says so, too.
-        let mut told: Option<Option<Obstacle>> = None;
+        let mut told: Option<Vec<Condition>> = None;
+        let mut schema = Schema::default();
         loop {
-            let obstacle = self.obstacle().await;
-            readiness.set(obstacle.is_none());
-            if told.as_ref() != Some(&obstacle) {
-                match &obstacle {
-                    Some(obstacle) => tracing::warn!(%obstacle, "not ready"),
-                    None => tracing::info!("ready"),
+            let conditions = self.look(&mut schema).await;
+            let failing: Vec<_> = conditions.iter().filter(|condition| !condition.ok).cloned().collect();
+            readiness.set(failing.is_empty());
+            self.board.hang(conditions);
+            if told.as_ref() != Some(&failing) {
+                for Condition { name, reason, .. } in &failing {
+                    tracing::warn!(condition = name, reason, "not ready");
                 }
-                told = Some(obstacle);
+                if failing.is_empty() {
+                    tracing::info!("ready");
+                }
+                told = Some(failing);
             }
             tokio::time::sleep(EVERY).await;
         }
     }
 
-    /// What stands in the way, the first of it.
-    async fn obstacle(&self) -> Option<Obstacle> {
-        if self.store.ping().await.is_err() {
-            return Some(Obstacle::Database);
+    /// Every condition. What rests on the database is not asked for where that does not answer.
+    async fn look(&self, schema: &mut Schema) -> Vec<Condition> {
+        let database = self.store.ping().await;
+        let answers = database.is_ok();
+        let no_answer = || Some("the database does not answer".to_owned());
+        let mut conditions = vec![
+            Condition::of("stopping", None),
+            Condition::of("database", database.err().and_then(|_| no_answer())),
+            Condition::of("schema", if answers { self.schema(schema).await } else { no_answer() }),
+            Condition::of("keys", keys(&self.keys.borrow())),
+            Condition::of("certificates", certificate(self.certificate.validity(), SystemTime::now())),
+            Condition::of("log", log(*self.sequencer.borrow())),
+            Condition::of("clock", self.clock_guard.verdict().err().map(|mistrust| mistrust.to_string())),
+            Condition::of("followers", in_need_of_an_operator(&self.followers)),
+        ];
+        for (name, check) in &self.checks {
+            conditions.push(Condition::of(name, if answers { check().await } else { no_answer() }));
         }
-        if *self.keys.borrow() != Standing::Usable {
-            return Some(Obstacle::Keys);
+        conditions
+    }
+
+    async fn schema(&self, known: &mut Schema) -> Option<String> {
+        if known.right_at.is_some_and(|at| at.elapsed() < SCHEMA_EVERY) {
+            return None;
         }
-        let state = *self.sequencer.borrow();
-        if !matches!(state, SequencerState::Leading | SequencerState::Standby) {
-            return Some(Obstacle::Log(state));
-        }
-        if self.clock_guard.verdict().is_err() {
-            return Some(Obstacle::Clock);
-        }
-        if let Some(state) = in_need_of_an_operator(&self.followers) {
-            return Some(Obstacle::Follower(state));
-        }
-        for check in &self.checks {
-            if !check().await {
-                return Some(Obstacle::Check);
+        match self.store.schema_lack(&self.schema).await {
+            Ok(None) => {
+                known.right_at = Some(Instant::now());
+                None
             }
+            Ok(Some(lack)) => Some(lack.to_string()),
+            Err(_) => Some("the database does not answer".to_owned()),
         }
+    }
+}
+
+/// What is known of the schema.
+#[derive(Default)]
+struct Schema {
+    right_at: Option<Instant>,
+}
+
+fn keys(standing: &Standing) -> Option<String> {
+    match standing {
+        Standing::Usable => None,
+        Standing::Unknown => Some("the keys are not known yet to fit what is stored".to_owned()),
+        Standing::Refused(refused) => Some(refused.to_string()),
+    }
+}
+
+fn log(state: SequencerState) -> Option<String> {
+    match state {
+        SequencerState::Leading | SequencerState::Standby => None,
+        SequencerState::Connecting => Some("the sequencer has no connection".to_owned()),
+        SequencerState::Stopped(cause) => {
+            Some(format!("the database was restored ({cause:?}): the log must be re-baselined"))
+        }
+    }
+}
+
+/// The certificate by the machine's own time, as TLS looks at it, too.
+fn certificate((begins, ends): (i64, i64), now: SystemTime) -> Option<String> {
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+    let at = |seconds| {
+        let time = time::OffsetDateTime::from_unix_timestamp(seconds);
+        time.map_or_else(|_| seconds.to_string(), |time| time.to_string())
+    };
+    if now < begins {
+        Some(format!("this service's certificate is valid from {}", at(begins)))
+    } else if now >= ends {
+        Some(format!("this service's certificate ended at {}", at(ends)))
+    } else {
         None
     }
 }
 
-fn in_need_of_an_operator(followers: &[watch::Receiver<FollowerState>]) -> Option<FollowerState> {
-    followers.iter().map(|follower| follower.borrow().clone()).find(FollowerState::needs_operator)
+fn in_need_of_an_operator(followers: &[watch::Receiver<FollowerState>]) -> Option<String> {
+    let states = followers.iter().map(|follower| follower.borrow().clone());
+    match states.into_iter().find(FollowerState::needs_operator)? {
+        FollowerState::Blocked(blocked) => Some(format!(
+            "{}'s event {} ({}) at position {} cannot be applied",
+            blocked.log, blocked.event_id, blocked.event_type, blocked.position
+        )),
+        FollowerState::Lost { log, reason } => {
+            Some(format!("{log}'s log cannot be followed any further: {reason}"))
+        }
+        state => Some(format!("a log is not followed: {state:?}")),
+    }
 }
 
 #[cfg(test)]
@@ -136,12 +183,23 @@ mod tests {
             event_type: "tenant.organization.created".to_owned(),
         };
         second.send_replace(FollowerState::Blocked(blocked));
-        let obstacle = Obstacle::Follower(in_need_of_an_operator(&followers).unwrap());
         assert_eq!(
-            obstacle.to_string(),
+            in_need_of_an_operator(&followers).unwrap(),
             "tenant's event 0193 (tenant.organization.created) at position 7 cannot be applied"
         );
         second.send_replace(FollowerState::Following);
         assert_eq!(in_need_of_an_operator(&followers), None);
+    }
+
+    #[test]
+    fn a_certificate_is_good_between_its_times_and_says_which_it_misses() {
+        let at = |seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(certificate((10, 20), at(10)), None);
+        assert_eq!(certificate((10, 20), at(19)), None);
+        let ended = certificate((10, 20), at(20)).unwrap();
+        assert_eq!(ended, "this service's certificate ended at 1970-01-01 0:00:20.0 +00:00:00");
+        assert!(certificate((10, 20), at(9)).unwrap().contains("valid from 1970-01-01 0:00:10.0"));
+        // What could not be read.
+        assert!(certificate((0, 0), at(5)).is_some());
     }
 }

@@ -14,7 +14,7 @@ use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-pub use document::{markdown, sample};
+pub use document::{keys, markdown, sample};
 
 /// The environment variable that names the file.
 const CONFIG: &str = "COUNTERSIGN_CONFIG";

@@ -129,7 +129,7 @@ impl Service<http::Request<Body>> for PeerChannel {
         let method = request.uri().path().trim_start_matches('/').to_owned();
         let span = tracing::info_span!(
             target: "rpc::client",
-            "rpc.client",
+            telemetry::names::SPAN_CLIENT,
             otel.name = method,
             otel.kind = "client",
             rpc.system.name = "grpc",

@@ -6,6 +6,7 @@
 mod authenticate;
 mod call;
 mod client;
+mod draining;
 mod liveness;
 mod server;
 mod status;
@@ -17,9 +18,11 @@ pub use call::{
     spawn_in_call,
 };
 pub use client::{ConnectError, PeerChannel};
+pub use draining::{Draining, draining, ends_by_itself};
 pub use liveness::{Liveness, liveness};
 pub use server::{
-    Limits, Readiness, ReflectionMode, Refusal, RefusalSink, ServeError, Server, ServerOptions, ServerParts,
+    Limits, OwnCertificate, Readiness, ReflectionMode, Refusal, RefusalSink, ServeError, Server,
+    ServerOptions, ServerParts,
 };
 pub use status::{
     ERROR_DOMAIN, fault_from_status, into_status, is_only_counted, only_counted, reason_of, respond,

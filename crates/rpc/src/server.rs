@@ -106,6 +106,18 @@ pub enum ServeError {
     Reflection(String),
 }
 
+/// The certificate that a server shows, now and after it was replaced. Clones look at the same one.
+#[derive(Debug, Clone)]
+pub struct OwnCertificate(Arc<Reloading<ServerConfig>>);
+
+impl OwnCertificate {
+    /// When it begins and ends to be valid, in seconds since 1970.
+    #[must_use]
+    pub fn validity(&self) -> (i64, i64) {
+        self.0.validity()
+    }
+}
+
 /// A server that has its address but does not answer yet.
 #[derive(Debug)]
 pub struct Server {
@@ -158,8 +170,14 @@ impl Server {
         self.address
     }
 
+    /// The certificate it shows.
+    #[must_use]
+    pub fn certificate(&self) -> OwnCertificate {
+        OwnCertificate(Arc::clone(&self.certificates))
+    }
+
     /// Serves until `shutdown` completes; then takes no more calls, lets the ones under way end (streams end with
-    /// UNAVAILABLE, NOT_READY), and after [`Limits::shutdown_grace`] closes what is left.
+    /// UNAVAILABLE, NOT_READY; those of [`crate::ends_by_itself`] say something first), and after [`Limits::shutdown_grace`] closes what is left.
     ///
     /// # Errors
     /// [`ServeError::Reflection`].

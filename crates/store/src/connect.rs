@@ -21,6 +21,17 @@ impl Default for PoolOptions {
     }
 }
 
+/// How a pool is used: so many connections, and callers that wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolState {
+    /// Connections at work.
+    pub in_use: usize,
+    /// Connections that wait for work.
+    pub idle: usize,
+    /// Callers that wait for a connection.
+    pub waiting: usize,
+}
+
 /// One service's database.
 ///
 /// Cloning is cheap; clones share the pool. A connection whose work was cut off is thrown away, never reused: it may
@@ -82,6 +93,17 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.read().await?.simple_query("SELECT 1").await?;
         Ok(())
+    }
+
+    /// How the pool is used at this moment.
+    #[must_use]
+    pub fn pool_state(&self) -> PoolState {
+        let status = self.pool.status();
+        PoolState {
+            in_use: status.size.saturating_sub(status.available),
+            idle: status.available,
+            waiting: status.waiting,
+        }
     }
 
     /// For connections outside the pool.

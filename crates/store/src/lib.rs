@@ -10,13 +10,15 @@ mod connection;
 mod error;
 mod listen;
 mod migrate;
+mod schema;
 mod statement;
 mod tls;
 mod unit;
 
 pub use address::Address;
-pub use connect::{PoolOptions, Store};
+pub use connect::{PoolOptions, PoolState, Store};
 pub use error::{SqlClass, StoreError};
 pub use listen::Listener;
 pub use migrate::{MigrationError, MigrationSet, migrate};
+pub use schema::{SchemaLack, SchemaNeed};
 pub use unit::{BoxFuture, Entry, Label, Receipt, Recorded, Unit, Write};

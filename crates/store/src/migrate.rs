@@ -11,6 +11,9 @@ pub struct MigrationSet {
     pub history_table: &'static str,
     /// The migrations, as `refinery::embed_migrations!` makes them.
     pub migrations: Vec<Migration>,
+    /// The level from which on this program serves: the newest of the release before, as a roll-out may replace programs before it
+    /// migrates, and a roll-back the other way round.
+    pub least: i32,
 }
 
 /// Why migrations were not applied.
@@ -39,6 +42,11 @@ pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), Mig
         let mut runner = Runner::new(&set.migrations);
         runner.set_migration_table_name(set.history_table);
         runner.run_async(&mut client).await?;
+        // How far the database is, is for every role of the service to see; the name is ours.
+        client
+            .batch_execute(&format!("GRANT SELECT ON {} TO PUBLIC", set.history_table))
+            .await
+            .map_err(StoreError::from)?;
     }
     drop(client);
     connection.abort();

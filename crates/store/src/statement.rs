@@ -67,7 +67,7 @@ impl Store {
 fn span(sql: &str) -> Span {
     tracing::info_span!(
         target: "store::sql",
-        "statement",
+        telemetry::names::SPAN_STATEMENT,
         otel.name = name(sql),
         otel.kind = "client",
         db.system.name = "postgresql",

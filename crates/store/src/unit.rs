@@ -235,7 +235,7 @@ impl Store {
     {
         let store = self.clone();
         // For traces; log lines have the call's span.
-        let span = tracing::info_span!(target: "store::sql", "unit", otel.name = name);
+        let span = tracing::info_span!(target: "store::sql", telemetry::names::SPAN_UNIT, otel.name = name);
         let begun = std::time::Instant::now();
         let task = async move {
             let mut attempt = 0;
@@ -293,8 +293,18 @@ where
         Poll::Pending => begin.await.map_err(StoreError::from)?,
     }
     let value = worked.map_err(Failure::Fault)?;
-    commit(&unit).await?;
+    commit(&unit).instrument(commit_span()).await?;
     Ok(value)
+}
+
+/// For traces: the statements of the last flight have no spans of their own.
+fn commit_span() -> tracing::Span {
+    tracing::info_span!(
+        target: "store::sql",
+        telemetry::names::SPAN_COMMIT,
+        otel.kind = "client",
+        db.system.name = "postgresql",
+    )
 }
 
 /// Writes what waited and the entries, and commits, in one flight.

@@ -37,7 +37,7 @@ impl Entry for Note {
 async fn database() -> TestDatabase {
     let migrations = || {
         let migration = Migration::unapplied("V1__test", SCHEMA).unwrap();
-        vec![MigrationSet { history_table: "migration_test", migrations: vec![migration] }]
+        vec![MigrationSet { history_table: "migration_test", migrations: vec![migration], least: 1 }]
     };
     TestDatabase::create("store", "store", migrations).await
 }

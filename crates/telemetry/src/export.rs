@@ -128,6 +128,13 @@ impl Exports {
     }
 }
 
+/// Whether the collector's endpoint can be used.
+pub(crate) fn check(options: &TelemetryOptions) -> Result<(), ExportError> {
+    let Some(endpoint) = &options.otlp_endpoint else { return Ok(()) };
+    drop(SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT_TIME).build()?);
+    Ok(())
+}
+
 /// This process's metrics in Prometheus' text format (version 0.0.4).
 #[must_use]
 pub fn prometheus_text() -> String {

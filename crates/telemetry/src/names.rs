@@ -33,6 +33,8 @@ pub const SPAN_CLIENT: &str = "rpc.client";
 pub const SPAN_STATEMENT: &str = "statement";
 /// The span around one password hash, its turn included.
 pub const SPAN_ARGON2ID: &str = "argon2id";
+/// The span around the end of one unit of work: what waited for the commit, and the commit.
+pub const SPAN_COMMIT: &str = "commit";
 /// The span around one evaluation of a code.
 pub const SPAN_VERIFICATION: &str = "verification";
 
@@ -67,12 +69,16 @@ pub const METRIC_SEQUENCER_LAG: &str = "countersign.sequencer.lag";
 pub const METRIC_SEQUENCER_STATE: &str = "countersign.sequencer.state";
 /// Metric: how many seconds ago a followed log last told this replica how far it is.
 pub const METRIC_FOLLOWER_AGE: &str = "countersign.follower.age";
-/// Metric: 1 while a followed log is applied as it comes.
+/// Metric: 1 for the present state of the follower of another service's log: `following`, `interrupted`, `blocked`, `lost`.
 pub const METRIC_FOLLOWER_STATE: &str = "countersign.follower.state";
 /// Metric: connections of the pool, by state: `in_use`, `idle`, `waiting`.
 pub const METRIC_POOL: &str = "countersign.pool.connections";
-/// Metric: 1 while this replica is ready; the obstacle is an attribute while it is not.
+/// Attribute: a condition of readiness.
+pub const CONDITION: &str = "countersign.condition";
+/// Metric: 1 while this replica is ready, else 0.
 pub const METRIC_READY: &str = "countersign.ready";
+/// Metric: 1 while a condition of readiness holds, else 0.
+pub const METRIC_CONDITION: &str = "countersign.condition";
 /// Metric: users for whom MFA is demanded, enrolled, pending …, of the whole tree.
 pub const METRIC_ADOPTION: &str = "countersign.adoption.users";
 /// Metric: when this replica's certificate ends, in seconds since 1970.

@@ -33,6 +33,14 @@ impl TelemetryOptions {
     pub const fn local(service: &'static str, log_format: LogFormat) -> Self {
         Self { service, log_format, otlp_endpoint: None, trace_ratio: 1.0 }
     }
+
+    /// Whether [`start`] would take them; begins nothing. Within a tokio runtime.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn check(&self) -> Result<(), ExportError> {
+        crate::export::check(self)
+    }
 }
 
 /// What was begun. Keep it, and end it with [`Telemetry::shutdown`], so that what was told last arrives.

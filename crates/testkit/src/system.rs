@@ -308,6 +308,7 @@ impl TestSystem {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
+            ops: host::OpsConfig::default(),
             clock_references: Some(self.reference.clone().into()),
             listener: Some(Arc::new(listener)),
         }

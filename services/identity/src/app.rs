@@ -11,13 +11,14 @@ use ::store::MigrationSet;
 use access::Peer;
 use clock::SharedClock;
 use eventlog::RemotePlaces;
-use host::{App, Foundation, StartError};
+use host::{App, Foundation, HostConfig, StartError};
 use proto::events::{event_log_service_server, follow_service_server};
 use proto::identity::session_service_server::{self, SessionServiceServer};
 use proto::identity::sign_in_service_server::{self, SignInServiceServer};
 use proto::identity::user_facts_service_server::{self, UserFactsServiceServer};
 use proto::identity::user_service_server::{self, UserServiceServer};
 use proto::keys::key_service_server;
+use telemetry::{metrics, names};
 use tonic::service::Routes;
 use types::ServiceName;
 
@@ -53,8 +54,10 @@ const SUMMARIZE_EVERY: Duration = Duration::from_secs(60);
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
     let (lifetimes, pool_size, brokers) = (config.lifetimes(), config.pool_size(), config.brokers());
     let delays = config.delays.thresholds();
+    let signing_key_life = config.sessions.signing_key_life();
     let issuer = config.host.issuer.clone();
-    let mut foundation = Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets).await?;
+    let mut foundation =
+        Foundation::lay(ServiceName::Identity, config.host, clock, SealedSecrets, &migrations()).await?;
 
     // Both other services are asked and followed; mfa must have applied the `enforce_mfa` of a created user, and every
     // change of a user's authority.
@@ -68,9 +71,11 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     // The use cases, and the RPCs they are reached by. This service knows its bearers by itself.
     let (store, clock, keyring) =
         (foundation.store.clone(), Arc::clone(&foundation.clock), Arc::clone(&foundation.keyring));
+    let passwords = PasswordPool::new(pool_size)?;
+    observe_queue(passwords.clone());
     let identity = Identity::new(Parts {
         tokens: AccessTokens::new(store.clone(), Arc::clone(&clock), Arc::clone(&keyring), issuer),
-        passwords: PasswordPool::new(pool_size)?,
+        passwords,
         delays: SignInDelays::new(delays),
         refusals: RefusalCounter::default(),
         mfa: Arc::new(RemoteMfa::new(mfa)),
@@ -84,9 +89,10 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
         lifetimes,
     });
     foundation.chore(expire(identity.clone()));
+    foundation.chore(turn_signing_keys(identity.clone(), signing_key_life));
     foundation.chore(summarize_refusals(identity.clone()));
     let checked = identity.clone();
-    foundation.ready_when(move || has_usable_keys(checked.clone()));
+    foundation.ready_when("signing_keys", move || unusable_keys(checked.clone()));
     let routes = Routes::new(UserServiceServer::new(Users(identity.clone())))
         .add_service(UserFactsServiceServer::new(Facts(identity.clone())))
         .add_service(SignInServiceServer::new(SignIns(identity.clone())))
@@ -99,7 +105,39 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
 /// # Errors
 /// As [`start`].
 pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), StartError> {
-    host::run(ServiceName::Identity, config.host.log_format, until, |clock| start(config, clock)).await
+    host::run::<Program>(config, until).await
+}
+
+/// The service as a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Program;
+
+impl host::Service for Program {
+    type Config = Config;
+    const NAME: ServiceName = ServiceName::Identity;
+    const ABOUT: &'static str = "Users, sign-ins, sessions and access tokens.";
+
+    fn migrations() -> Vec<MigrationSet> {
+        migrations()
+    }
+
+    fn peers(config: &Config) -> Vec<(&'static str, &[String])> {
+        vec![(Peer::TENANT, &config.tenant_addr), (Peer::MFA, &config.mfa_addr)]
+    }
+
+    fn check(_: &Config) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
+        start(config, clock).await
+    }
+}
+
+impl AsRef<HostConfig> for Config {
+    fn as_ref(&self) -> &HostConfig {
+        &self.host
+    }
 }
 
 /// What the database needs, in this order: the event log's tables, the keyring's, then identity's own. Run by its owner.
@@ -108,13 +146,18 @@ pub fn migrations() -> Vec<MigrationSet> {
     vec![eventlog::migrations(), host::migrations(), crate::store::migrations()]
 }
 
-/// Whether the signing key in the database, if there is one, opens. One that does not is an alarm.
-async fn has_usable_keys(identity: Identity) -> bool {
-    let loaded = identity.tokens.reload().await;
-    if let Err(fault) = &loaded {
-        tracing::warn!(%fault, cause = ?fault.cause(), "not ready: the signing keys cannot be used");
-    }
-    loaded.is_ok()
+/// Why the signing keys in the database cannot be used, if there are any. One that does not open is an alarm.
+async fn unusable_keys(identity: Identity) -> Option<String> {
+    let fault = identity.tokens.reload().await.err()?;
+    tracing::warn!(%fault, cause = ?fault.cause(), "the signing keys cannot be used");
+    Some(format!("the signing keys cannot be used: {fault}"))
+}
+
+fn observe_queue(passwords: PasswordPool) {
+    let about = "Callers that run or wait for a password hash";
+    metrics::observe(names::METRIC_HASHING_QUEUE, "", about, move |tell| {
+        tell(u32::try_from(passwords.taken()).map_or(f64::from(u32::MAX), f64::from), &[]);
+    });
 }
 
 async fn expire(identity: Identity) {
@@ -122,6 +165,15 @@ async fn expire(identity: Identity) {
         tokio::time::sleep(EXPIRE_EVERY).await;
         if let Err(fault) = identity.expire().await {
             tracing::warn!(%fault, "what has expired could not be removed");
+        }
+    }
+}
+
+async fn turn_signing_keys(identity: Identity, life: time::Duration) {
+    loop {
+        tokio::time::sleep(EXPIRE_EVERY).await;
+        if let Err(fault) = identity.turn_signing_keys(life).await {
+            tracing::warn!(%fault, cause = ?fault.cause(), "the signing keys could not be looked after");
         }
     }
 }

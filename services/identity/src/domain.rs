@@ -17,6 +17,7 @@ pub mod refresh;
 pub mod refusal_counts;
 pub mod session;
 pub mod sign_in;
+pub mod signing_keys;
 pub mod user;
 pub mod user_change;
 

@@ -11,4 +11,4 @@ pub mod peers;
 pub mod rpc;
 pub mod store;
 
-pub use app::{Config, DelayConfig, HashingConfig, SessionConfig, migrations, run, start};
+pub use app::{Config, DelayConfig, HashingConfig, Program, SessionConfig, migrations, run, start};

@@ -62,7 +62,8 @@ pub struct Config {
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
     let thresholds = config.guessing.thresholds().map_err(StartError::setting)?;
-    let mut foundation = Foundation::lay(ServiceName::Mfa, config.host, clock, SealedSecrets).await?;
+    let mut foundation =
+        Foundation::lay(ServiceName::Mfa, config.host, clock, SealedSecrets, &migrations()).await?;
 
     // Both other services are asked and followed; identity must have applied a change before it is acknowledged.
     let tenant = foundation.peer(&config.tenant_addr, Peer::TENANT)?;
@@ -89,6 +90,8 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
     foundation.chore(async move { expiring.expire_hourly().await });
     let folding = Arc::clone(&mfa);
     foundation.chore(async move { folding.fold_adoption_forever().await });
+    let measuring = Arc::clone(&mfa);
+    foundation.chore(async move { measuring.measure_adoption_forever().await });
     let routes = Routes::new(EnforcementServiceServer::new(EnforcementHandlers(Arc::clone(&mfa))))
         .add_service(FactorServiceServer::new(FactorHandlers(Arc::clone(&mfa))))
         .add_service(VerificationServiceServer::new(VerificationHandlers(Arc::clone(&mfa))));
@@ -100,7 +103,39 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
 /// # Errors
 /// As [`start`].
 pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), StartError> {
-    host::run(ServiceName::Mfa, config.host.log_format, until, |clock| start(config, clock)).await
+    host::run::<Program>(config, until).await
+}
+
+/// The service as a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Program;
+
+impl host::Service for Program {
+    type Config = Config;
+    const NAME: ServiceName = ServiceName::Mfa;
+    const ABOUT: &'static str = "Enforcement policy, factors and verification.";
+
+    fn migrations() -> Vec<MigrationSet> {
+        migrations()
+    }
+
+    fn peers(config: &Config) -> Vec<(&'static str, &[String])> {
+        vec![(Peer::TENANT, &config.tenant_addr), (Peer::IDENTITY, &config.identity_addr)]
+    }
+
+    fn check(config: &Config) -> Result<(), StartError> {
+        config.guessing.thresholds().map(drop).map_err(StartError::setting)
+    }
+
+    async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
+        start(config, clock).await
+    }
+}
+
+impl AsRef<HostConfig> for Config {
+    fn as_ref(&self) -> &HostConfig {
+        &self.host
+    }
 }
 
 /// What the database needs, in this order: the event log's tables, the keyring's, then mfa's own. Run by its owner.

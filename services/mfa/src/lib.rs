@@ -14,4 +14,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use app::{Config, GuessingConfig, migrations, run, start};
+pub use app::{Config, GuessingConfig, Program, migrations, run, start};

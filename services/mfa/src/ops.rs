@@ -22,6 +22,7 @@ mod list_enforcements;
 mod list_factors;
 mod locate;
 mod lock_events;
+mod measure_adoption;
 mod preview_enforcement;
 mod record_refusal;
 mod recovery_attempts;

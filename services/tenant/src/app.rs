@@ -47,7 +47,8 @@ pub struct Config {
 /// # Errors
 /// What it was told cannot be used.
 pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
-    let foundation = Foundation::lay(ServiceName::Tenant, config.host, clock, NoSecrets).await?;
+    let foundation =
+        Foundation::lay(ServiceName::Tenant, config.host, clock, NoSecrets, &migrations()).await?;
 
     // identity says who is calling; mfa puts enforcement into force; what becomes of an organisation concerns both.
     // tenant follows nobody.
@@ -75,7 +76,39 @@ pub async fn start(config: Config, clock: SharedClock) -> Result<App, StartError
 /// # Errors
 /// As [`start`].
 pub async fn run(config: Config, until: impl Future<Output = ()>) -> Result<(), StartError> {
-    host::run(ServiceName::Tenant, config.host.log_format, until, |clock| start(config, clock)).await
+    host::run::<Program>(config, until).await
+}
+
+/// The service as a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Program;
+
+impl host::Service for Program {
+    type Config = Config;
+    const NAME: ServiceName = ServiceName::Tenant;
+    const ABOUT: &'static str = "The tree of organisations: provider, resellers, companies.";
+
+    fn migrations() -> Vec<MigrationSet> {
+        migrations()
+    }
+
+    fn peers(config: &Config) -> Vec<(&'static str, &[String])> {
+        vec![(Peer::IDENTITY, &config.identity_addr), (Peer::MFA, &config.mfa_addr)]
+    }
+
+    fn check(_: &Config) -> Result<(), StartError> {
+        Ok(())
+    }
+
+    async fn start(config: Config, clock: SharedClock) -> Result<App, StartError> {
+        start(config, clock).await
+    }
+}
+
+impl AsRef<HostConfig> for Config {
+    fn as_ref(&self) -> &HostConfig {
+        &self.host
+    }
 }
 
 /// What the database needs, in this order: the event log's tables, the keyring's, then tenant's own. Run by its owner.

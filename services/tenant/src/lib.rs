@@ -11,4 +11,4 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use app::{Config, migrations, run, start};
+pub use app::{Config, Program, migrations, run, start};

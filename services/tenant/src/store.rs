@@ -26,6 +26,7 @@ pub(crate) fn migrations() -> store::MigrationSet {
     store::MigrationSet {
         history_table: "migration_tenant",
         migrations: embedded::migrations::runner().get_migrations().clone(),
+        least: 2,
     }
 }
 

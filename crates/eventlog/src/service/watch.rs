@@ -10,7 +10,7 @@ use fault::{Fault, Outcome, Reason};
 use futures::Stream;
 use proto::events::watch_events_response::Frame;
 use proto::events::{CaughtUp, Progress, WatchEventsRequest, WatchEventsResponse, WatchedEvent};
-use rpc::{caller, into_status, liveness};
+use rpc::{Draining, caller, draining, into_status, liveness};
 use store::StoreError;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
@@ -37,6 +37,7 @@ pub(super) async fn open(
     let scope = Scope::of(&caller)?;
     let stream = streams.enter(&caller, options)?;
     let vigil = Vigil::over(&caller, liveness(&request), options)?;
+    let draining = draining(&request);
     let request = request.into_inner();
     let filter = Filter::parse(request.filter.unwrap_or_default())?;
     let bound = Bound::to_watch(log.service(), &scope, &filter);
@@ -66,6 +67,7 @@ pub(super) async fn open(
         told: after,
         told_at: Instant::now(),
         progress: options.progress,
+        draining,
         _stream: stream,
     };
     Ok(watch.frames())
@@ -87,6 +89,8 @@ struct Watch {
     told_at: Instant,
     /// The longest silence.
     progress: Duration,
+    /// The end of this server.
+    draining: Draining,
     /// Held as long as this lives.
     _stream: OneStream,
 }
@@ -116,9 +120,18 @@ impl Watch {
                         yield Err(into_status(fault));
                         return;
                     }
+                    if self.draining.has_begun() {
+                        break;
+                    }
                     if self.after - self.told >= STEP {
                         yield self.progress().await.map_err(into_status);
                     }
+                }
+                if self.draining.has_begun() {
+                    // The last word is where to go on, on another replica.
+                    yield self.progress().await.map_err(into_status);
+                    yield Err(into_status(Reason::NotReady.into()));
+                    return;
                 }
                 if !is_caught_up {
                     is_caught_up = true;
@@ -132,6 +145,7 @@ impl Watch {
                         return;
                     },
                     () = sleep_until(self.next_look()) => {}
+                    () = self.draining.begun() => {}
                 }
                 if let Err(fault) = self.may_go_on().await {
                     yield Err(into_status(fault));

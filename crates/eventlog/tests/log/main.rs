@@ -10,6 +10,7 @@
 
 mod follow;
 mod grants;
+mod lag;
 mod list;
 mod notes;
 mod order;

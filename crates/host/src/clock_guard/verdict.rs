@@ -70,6 +70,17 @@ impl Findings {
         self.looked
     }
 
+    /// What the references said that still counts at a moment.
+    pub(super) fn differences(
+        &self,
+        now: Instant,
+        options: &ClockGuardOptions,
+    ) -> Vec<(&'static str, time::Duration)> {
+        let fresh = |at| now.saturating_duration_since(at) <= options.fresh;
+        let last = self.references.iter().filter_map(|finding| finding.last);
+        last.filter(|(.., at)| fresh(*at)).map(|(name, difference, _)| (name, difference)).collect()
+    }
+
     /// What follows at a moment.
     pub(super) fn verdict(&self, now: Instant, options: &ClockGuardOptions) -> ClockVerdict {
         let answers = || self.references.iter().filter_map(|finding| finding.last);

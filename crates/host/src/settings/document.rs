@@ -6,11 +6,11 @@ use clap::{Arg, Command};
 
 use super::is_secret;
 
-/// The settings of a program as a Markdown table.
+/// The settings of a program as a Markdown table, as far as `is_wanted` by their keys.
 #[must_use]
-pub fn markdown(command: &Command) -> String {
+pub fn markdown(command: &Command, is_wanted: impl Fn(&str) -> bool) -> String {
     let mut text = String::from("| key in the file | environment | default | meaning |\n|---|---|---|---|\n");
-    for argument in settings(command) {
+    for argument in settings(command).filter(|argument| is_wanted(argument.get_id().as_str())) {
         let environment = variable(argument);
         let secret = if is_secret(argument) {
             " A secret: never by flag; also from the file that the key with `_file` (the variable with `_FILE`) names."
@@ -33,9 +33,15 @@ pub fn markdown(command: &Command) -> String {
     text
 }
 
+/// The keys of a program's settings.
+pub fn keys(command: &Command) -> impl Iterator<Item = &str> {
+    settings(command).map(|argument| argument.get_id().as_str())
+}
+
 /// A file of settings to begin with: what must be set, set to an example; everything else commented out, with its default.
+/// A secret is a file's name.
 #[must_use]
-pub fn sample(command: &Command, example: impl Fn(&str) -> &'static str) -> String {
+pub fn sample(command: &Command, example: impl Fn(&str) -> String) -> String {
     let mut text = format!(
         "# Settings of {}. Each is also a flag and an environment variable, which go before this file.\n",
         command.get_name()
@@ -43,11 +49,11 @@ pub fn sample(command: &Command, example: impl Fn(&str) -> &'static str) -> Stri
     for argument in settings(command) {
         let id = argument.get_id();
         let _ = write!(text, "\n# {}.\n", help(argument));
-        let _ = match (argument.is_required_set(), default(argument)) {
-            (true, _) => writeln!(text, "{id} = {:?}", example(id.as_str())),
-            (false, Some(value)) => writeln!(text, "#{id} = {value:?}"),
-            (false, None) => writeln!(text, "#{id} = {:?}", example(id.as_str())),
-        };
+        let value = default(argument).unwrap_or_else(|| example(id.as_str()));
+        let secret = if is_secret(argument) { "_file" } else { "" };
+        let comment = if argument.is_required_set() { "" } else { "#" };
+        let value = if value.parse::<f64>().is_ok() { value } else { format!("{value:?}") };
+        let _ = writeln!(text, "{comment}{id}{secret} = {value}");
     }
     text
 }

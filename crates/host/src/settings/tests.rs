@@ -85,13 +85,16 @@ fn variables_that_begin_like_ours_and_are_none_are_named() {
 #[test]
 fn page_and_sample_come_from_the_definition_and_the_sample_parses() {
     let command = command::<Settings>("test", "A test.");
-    let page = markdown(&command);
+    let page = markdown(&command, |key| key != "peers");
     assert!(page.contains("| `count` | `COUNTERSIGN_TEST_COUNT` | `5` | How many. |"), "{page}");
     assert!(page.contains("| `listen` | `COUNTERSIGN_TEST_LISTEN` | **required** |"), "{page}");
+    assert!(!page.contains("`peers`"), "{page}");
+    assert_eq!(keys(&command).collect::<Vec<_>>(), ["listen", "count", "peers", "database_url"]);
     let sample = sample(&command, |key| match key {
-        "listen" => "0.0.0.0:1",
-        _ => "postgres://x",
+        "listen" => "0.0.0.0:1".to_owned(),
+        _ => format!("DIR/{}", if key == "database_url" { "secret" } else { key }),
     });
     let settings = task(&sample, &[]).unwrap();
     assert_eq!((settings.listen.as_str(), settings.count), ("0.0.0.0:1", 5));
+    assert_eq!(settings.database_url, "postgres://from-a-file");
 }

@@ -6,6 +6,7 @@ use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
+use super::identity::validity_of;
 use super::{TlsError, TlsFiles};
 
 /// The bytes of the three files, to be compared and parsed.
@@ -31,6 +32,11 @@ impl Material {
 
     pub(super) fn chain(&self, files: &TlsFiles) -> Result<Vec<CertificateDer<'static>>, TlsError> {
         certificates(&files.cert, &self.cert)
+    }
+
+    /// When our own certificate begins and ends to be valid, in seconds since 1970.
+    pub(super) fn validity(&self, files: &TlsFiles) -> Option<(i64, i64)> {
+        self.chain(files).ok()?.first().and_then(|own| validity_of(own))
     }
 
     pub(super) fn key(&self, files: &TlsFiles) -> Result<PrivateKeyDer<'static>, TlsError> {

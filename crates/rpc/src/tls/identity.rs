@@ -18,6 +18,13 @@ pub(crate) fn trust_domain_of(certificate: &[u8]) -> Option<String> {
     Some(trust_domain.to_owned())
 }
 
+/// When a certificate begins and ends to be valid, in seconds since 1970; none for what is no certificate.
+pub(crate) fn validity_of(certificate: &[u8]) -> Option<(i64, i64)> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let validity = certificate.validity();
+    Some((validity.not_before.timestamp(), validity.not_after.timestamp()))
+}
+
 fn uri_of(certificate: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let names = certificate.subject_alternative_name().ok()??;

@@ -14,6 +14,8 @@ pub(crate) struct Reloading<C> {
     files: TlsFiles,
     build: Build<C>,
     current: ArcSwap<C>,
+    /// When the certificate in use begins and ends to be valid.
+    validity: ArcSwap<(i64, i64)>,
     /// What was last read, whether it could be used or not, so that one broken set of files is reported once.
     seen: Mutex<Material>,
 }
@@ -25,11 +27,17 @@ impl<C> Reloading<C> {
     ) -> Result<Self, TlsError> {
         let material = Material::read(&files)?;
         let current = ArcSwap::from_pointee(build(&files, &material)?);
-        Ok(Self { files, build: Box::new(build), current, seen: Mutex::new(material) })
+        let validity = ArcSwap::from_pointee(validity(&files, &material));
+        Ok(Self { files, build: Box::new(build), current, validity, seen: Mutex::new(material) })
     }
 
     pub(crate) fn current(&self) -> Arc<C> {
         self.current.load_full()
+    }
+
+    /// When the certificate in use begins and ends to be valid, in seconds since 1970.
+    pub(crate) fn validity(&self) -> (i64, i64) {
+        **self.validity.load()
     }
 
     /// Reads the files again. Broken ones leave the configuration as it is and are reported once. Blocks on the file system.
@@ -48,6 +56,7 @@ impl<C> Reloading<C> {
         match (self.build)(&self.files, &material) {
             Ok(config) => {
                 self.current.store(Arc::new(config));
+                self.validity.store(Arc::new(validity(&self.files, &material)));
                 tracing::info!("certificates replaced");
             }
             // Half a rotation looks like this, too: the next look finds the rest.
@@ -57,6 +66,11 @@ impl<C> Reloading<C> {
         }
         *seen = material;
     }
+}
+
+/// What cannot be read is not called valid.
+fn validity(files: &TlsFiles, material: &Material) -> (i64, i64) {
+    material.validity(files).unwrap_or_default()
 }
 
 impl<C> std::fmt::Debug for Reloading<C> {
@@ -97,6 +111,7 @@ mod tests {
         assert!(stays(&first), "key and certificate differ");
         std::fs::copy(&other.key, &files.key).unwrap();
         assert!(!stays(&first), "the other half");
+        assert!(config.validity().0 < config.validity().1);
         let second = config.current();
         std::fs::write(&files.cert, whole).unwrap();
         assert!(stays(&second), "half of the way back");

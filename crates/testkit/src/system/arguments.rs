@@ -62,6 +62,7 @@ impl TestSystem {
         let text = |path: PathBuf| path.display().to_string();
         [
             ("--listen", address.to_string()),
+            ("--ops-listen", String::new()),
             ("--database-url", database.service_url()),
             ("--sequencer-database-url", database.sequencer_url()),
             ("--keyring-dir", text(self.keyring_dir(service))),

@@ -46,11 +46,15 @@ pub struct SessionConfig {
     #[arg(long, env = "COUNTERSIGN_SESSION_ABSOLUTE_SECONDS", default_value = "86400",
           value_parser = clap::value_parser!(u32).range(60..=86_400))]
     pub session_absolute_seconds: u32,
+    /// Days after which another key signs access tokens (1 to 365); it is published ten minutes before.
+    #[arg(long, env = "COUNTERSIGN_SIGNING_KEY_DAYS", default_value = "90",
+          value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub signing_key_days: u16,
 }
 
 impl Default for SessionConfig {
     fn default() -> Self {
-        Self { session_idle_seconds: 3_600, session_absolute_seconds: 86_400 }
+        Self { session_idle_seconds: 3_600, session_absolute_seconds: 86_400, signing_key_days: 90 }
     }
 }
 
@@ -113,6 +117,13 @@ impl DelayConfig {
             longest: i64::from(self.longest_delay_seconds) * 1_000,
             forget: i64::from(self.forget_failure_seconds) * 1_000,
         }
+    }
+}
+
+impl SessionConfig {
+    /// How long a key signs.
+    pub(super) fn signing_key_life(&self) -> Duration {
+        Duration::days(self.signing_key_days.into())
     }
 }
 

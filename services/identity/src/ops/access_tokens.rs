@@ -1,4 +1,4 @@
-//! Access tokens: the signing key, made at first need and sealed, and what is signed with it.
+//! Access tokens: the signing keys, the first one made at first need, and what is signed with them.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -18,6 +18,7 @@ use uuid::Uuid;
 use crate::domain::Timestamp;
 use crate::domain::opened::AccessToken;
 use crate::domain::session::Lifetimes;
+use crate::domain::signing_keys::{KeyTimes, signing};
 use crate::store::events;
 use crate::store::sessions::Standing;
 use crate::store::signing_keys::{self, StoredKey};
@@ -68,7 +69,7 @@ pub struct AccessTokens {
     keyring: Arc<Keyring>,
     issuer: String,
     verifier: TokenVerifier,
-    signer: RwLock<Option<Arc<TokenSigner>>>,
+    signers: RwLock<Vec<(KeyTimes, Arc<TokenSigner>)>>,
     /// When a token of an unknown key last made somebody look.
     looked: Mutex<Option<Instant>>,
 }
@@ -79,7 +80,7 @@ impl AccessTokens {
     #[must_use]
     pub fn new(store: Store, clock: SharedClock, keyring: Arc<Keyring>, issuer: String) -> Self {
         let verifier = TokenVerifier::new(issuer.clone(), Arc::clone(&clock));
-        Self { store, clock, keyring, issuer, verifier, signer: RwLock::default(), looked: Mutex::default() }
+        Self { store, clock, keyring, issuer, verifier, signers: RwLock::default(), looked: Mutex::default() }
     }
 
     /// What writes a token for a session of somebody at `path`, to be handed to `peer`. The first one ever makes the key, in
@@ -137,7 +138,7 @@ impl AccessTokens {
         Ok(())
     }
 
-    /// The public keys as a JWK Set, from the database: another replica may have made one a moment ago.
+    /// The public keys that are not retired as a JWK Set, from the database: another replica may have made one a moment ago.
     ///
     /// # Errors
     /// DEPENDENCY_UNAVAILABLE.
@@ -162,35 +163,32 @@ impl AccessTokens {
     }
 
     fn present_signer(&self) -> Option<Arc<TokenSigner>> {
-        self.signer.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let signers = self.signers.read().unwrap_or_else(PoisonError::into_inner);
+        let times: Vec<KeyTimes> = signers.iter().map(|(times, _)| times.clone()).collect();
+        let present = signing(&times, self.clock.now())?;
+        signers.iter().find(|(times, _)| times == present).map(|(_, signer)| Arc::clone(signer))
     }
 
     /// Takes over the keys of the database.
     ///
     /// # Errors
-    /// DEPENDENCY_UNAVAILABLE; CORRUPT when the signing key does not open with this keyring: an alarm.
+    /// DEPENDENCY_UNAVAILABLE; CORRUPT when a signing key does not open with this keyring: an alarm.
     pub async fn reload(&self) -> Outcome<()> {
         let keys = signing_keys::all(&self.store).await?;
         self.verifier.replace_keys(&jwks(&keys)).map_err(corrupt)?;
-        let signer = match keys.first() {
-            Some(key) => {
-                let private = self.keyring.open(&binding(&key.key_id), &key.sealed).map_err(corrupt)?;
-                Some(Arc::new(TokenSigner::new(key.key_id.as_str(), &private).map_err(corrupt)?))
-            }
-            None => None,
-        };
-        *self.signer.write().unwrap_or_else(PoisonError::into_inner) = signer;
+        let mut signers = Vec::new();
+        for (key, times) in keys.iter().zip(signing_keys::times(&keys)) {
+            let private = self.keyring.open(&binding(&key.key_id), &key.sealed).map_err(corrupt)?;
+            signers
+                .push((times, Arc::new(TokenSigner::new(key.key_id.as_str(), &private).map_err(corrupt)?)));
+        }
+        *self.signers.write().unwrap_or_else(PoisonError::into_inner) = signers;
         Ok(())
     }
 
     async fn create(&self, provider: &OrganizationPath) -> Outcome<()> {
         let now = self.clock.now();
-        let key_id = Uuid::now_v7().to_string();
-        let private = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(super::no_randomness)?;
-        let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(corrupt)?;
-        let sealed = self.keyring.seal(&binding(&key_id), private.as_ref()).map_err(super::no_randomness)?;
-        let key =
-            StoredKey { key_id, sealed, public_key: pair.public_key().as_ref().to_vec(), create_time: now };
+        let key = self.new_key(now, now)?;
         let creation =
             Creation { act: Act::by_service(ServiceName::Identity, now), provider: provider.clone(), key };
         let created = self
@@ -203,6 +201,19 @@ impl AccessTokens {
             other => other,
         }
     }
+
+    /// A new key, which is not stored yet.
+    ///
+    /// # Errors
+    /// INTERNAL.
+    pub(super) fn new_key(&self, now: Timestamp, sign_from: Timestamp) -> Outcome<StoredKey> {
+        let key_id = Uuid::now_v7().to_string();
+        let private = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(super::no_randomness)?;
+        let pair = Ed25519KeyPair::from_pkcs8(private.as_ref()).map_err(corrupt)?;
+        let sealed = self.keyring.seal(&binding(&key_id), private.as_ref()).map_err(super::no_randomness)?;
+        let public_key = pair.public_key().as_ref().to_vec();
+        Ok(StoredKey { key_id, sealed, public_key, create_time: now, sign_from })
+    }
 }
 
 struct Creation {
@@ -212,11 +223,16 @@ struct Creation {
 }
 
 async fn create(unit: &mut Unit<'_>, creation: &Creation) -> Outcome<Recorded<()>> {
-    if signing_keys::lock(unit).await? {
+    if !signing_keys::lock_all(unit).await?.is_empty() {
         return Err(Reason::AlreadyBootstrapped.into());
     }
     signing_keys::insert(unit, &creation.key).await?;
-    let draft = events::signing_key_created(&creation.act, &creation.provider, &creation.key.key_id);
+    let draft = events::signing_key_created(
+        &creation.act,
+        &creation.provider,
+        &creation.key.key_id,
+        creation.key.sign_from,
+    );
     Ok(unit.record(draft).with(()))
 }
 

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use argon2::Block;
 use fault::{Fault, Outcome, Reason};
@@ -99,7 +99,8 @@ impl PasswordPool {
         let (place, displaced) = entered.map_err(|lanes::Full| overloaded())?;
         drop(displaced);
         let taken = TakenPlace { queue: Arc::clone(&self.queue), place };
-        Ok(Place { pool: self.clone(), taken })
+        let asked = Asked { at: Instant::now(), span: tracing::info_span!(telemetry::names::SPAN_ARGON2ID) };
+        Ok(Place { pool: self.clone(), taken, asked })
     }
 
     /// The hash of a new password.
@@ -148,6 +149,14 @@ impl std::fmt::Debug for PasswordPool {
 pub struct Place {
     pool: PasswordPool,
     taken: TakenPlace,
+    asked: Asked,
+}
+
+/// When a hash was asked for, and its span: from then until it is there.
+#[derive(Debug)]
+struct Asked {
+    at: Instant,
+    span: tracing::Span,
 }
 
 impl Place {
@@ -156,7 +165,7 @@ impl Place {
     /// # Errors
     /// OVERLOADED when the place went to a shorter lane.
     pub async fn turn(self) -> Outcome<Turn> {
-        let Self { pool, taken } = self;
+        let Self { pool, taken, asked } = self;
         let (waker, woken) = oneshot::channel();
         let waits = pool.queue.lock().lanes.wait(taken.place, waker).is_ok();
         if !waits {
@@ -164,7 +173,7 @@ impl Place {
         }
         pool.queue.work();
         let permit = woken.await.map_err(|_| overloaded())?;
-        Ok(Turn { pool, _taken: taken, _permit: permit })
+        Ok(Turn { pool, asked, _taken: taken, _permit: permit })
     }
 }
 
@@ -173,6 +182,7 @@ impl Place {
 #[must_use = "others wait for this turn to be used"]
 pub struct Turn {
     pool: PasswordPool,
+    asked: Asked,
     _taken: TakenPlace,
     _permit: Permit,
 }
@@ -210,11 +220,13 @@ impl Turn {
         tokio::task::spawn_blocking(move || {
             // All of it, with the permit: a closure takes no more of `self` than it names.
             let turn = self;
+            let _span = turn.asked.span.enter();
             let shared = &turn.pool.memory;
             let mut memory = shared.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
             let outcome = work(&mut memory);
             shared.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
             turn.pool.computed.fetch_add(1, Ordering::Relaxed);
+            telemetry::metrics::hashed(turn.asked.at.elapsed());
             outcome
         })
         .await

@@ -165,6 +165,7 @@ impl Identity {
         };
         if let Some(cause) = cause {
             self.refusals.count(cause, self.clock.now());
+            telemetry::metrics::refused_unlooked(cause.as_str());
         }
         outcome
     }

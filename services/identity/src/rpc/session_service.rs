@@ -7,7 +7,8 @@ use proto::identity::{
     GetCurrentUserRequest, GetCurrentUserResponse, GetJwksRequest, GetJwksResponse, IntrospectTokenRequest,
     IntrospectTokenResponse, ListSessionsRequest, ListSessionsResponse, RefreshSessionRequest,
     RefreshSessionResponse, RevokeSessionRequest, RevokeSessionResponse, RevokeUserSessionsRequest,
-    RevokeUserSessionsResponse, SessionEntry, StepUpRequest, StepUpResponse,
+    RevokeUserSessionsResponse, RotateSigningKeyRequest, RotateSigningKeyResponse, SessionEntry,
+    StepUpRequest, StepUpResponse,
 };
 use tonic::{Request, Response, Status};
 use types::SessionId;
@@ -16,7 +17,7 @@ use wire::timestamp_to_wire;
 use super::fields::{origin, session, session_facts};
 use super::session_requests as requests;
 use crate::domain::session::Session;
-use crate::ops::{Identity, SessionPage};
+use crate::ops::{Identity, NextKey, SessionPage};
 use crate::store::answers;
 
 /// The service.
@@ -97,6 +98,18 @@ impl SessionService for Sessions {
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Result<Response<GetJwksResponse>, Status> {
         respond(self.0.tokens.jwks().await.map(|jwks_json| GetJwksResponse { jwks_json }))
+    }
+
+    async fn rotate_signing_key(
+        &self,
+        request: Request<RotateSigningKeyRequest>,
+    ) -> Result<Response<RotateSigningKeyResponse>, Status> {
+        let work = async || {
+            let NextKey { key_id, sign_from } =
+                self.0.rotate_signing_key(&origin(&request, None, "")?).await?;
+            Ok(RotateSigningKeyResponse { key_id, sign_from: Some(timestamp_to_wire(sign_from)) })
+        };
+        respond(work().await)
     }
 
     async fn list_sessions(

@@ -259,10 +259,25 @@ pub fn sessions_floored(
 
 /// `identity.signing_key.created`
 #[must_use]
-pub fn signing_key_created(act: &Act, provider: &OrganizationPath, key_id: &str) -> Draft {
-    let payload = Payload::SigningKeyCreated(events::SigningKeyCreated { key_id: key_id.to_owned() });
+pub fn signing_key_created(
+    act: &Act,
+    provider: &OrganizationPath,
+    key_id: &str,
+    sign_from: Timestamp,
+) -> Draft {
+    let sign_from = Some(timestamp_to_wire(sign_from));
+    let payload =
+        Payload::SigningKeyCreated(events::SigningKeyCreated { key_id: key_id.to_owned(), sign_from });
     let subject = Subject::SigningKey(key_id.to_owned());
     Draft::new(act, "identity.signing_key.created", provider, subject, payload)
+}
+
+/// `identity.signing_key.retired`
+#[must_use]
+pub fn signing_key_retired(act: &Act, provider: &OrganizationPath, key_id: &str) -> Draft {
+    let payload = Payload::SigningKeyRetired(events::SigningKeyRetired { key_id: key_id.to_owned() });
+    let subject = Subject::SigningKey(key_id.to_owned());
+    Draft::new(act, "identity.signing_key.retired", provider, subject, payload)
 }
 
 /// `identity.call.refused`: belongs to the caller's own organisation and names no object.

@@ -24,6 +24,7 @@ mod serving;
 mod session_lists;
 mod sessions;
 mod signing_in;
+mod signing_keys;
 mod support;
 mod suspecting;
 mod tokens;

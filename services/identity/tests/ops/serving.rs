@@ -50,6 +50,7 @@ impl Served {
             log_format: telemetry::LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
+            ops: host::OpsConfig::default(),
             clock_references: Some(host::SteeredReference::default().into()),
             listener: None,
         };

@@ -34,6 +34,14 @@ impl Mfa {
         organization: Option<OrganizationId>,
     ) -> Outcome<Adoption> {
         let path = self.reachable(caller, organization).await?;
+        self.adoption_of(path).await
+    }
+
+    /// The figures of an organisation and everything below it.
+    ///
+    /// # Errors
+    /// DEPENDENCY_UNAVAILABLE.
+    pub(super) async fn adoption_of(&self, path: OrganizationPath) -> Outcome<Adoption> {
         let now = self.clock.now();
         let read = self.store.snapshot("get_adoption", (path, now), |unit, (path, now)| {
             Box::pin(async move {

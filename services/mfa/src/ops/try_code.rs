@@ -92,6 +92,7 @@ fn evaluate(
     state: &UserState,
     factor: Option<&Factor>,
 ) -> Outcome<(Verdict, Option<TotpSecret>)> {
+    let _span = tracing::info_span!(telemetry::names::SPAN_VERIFICATION).entered();
     let (now, thresholds) = (attempt.act.at, &attempt.thresholds);
     match (gate(&state.attempts, factor.is_some(), now), factor) {
         (Ok(()), Some(factor)) => {
@@ -167,6 +168,7 @@ pub(super) async fn count<T>(store: &Store, user: UserKey, outcome: Outcome<T>) 
     match outcome {
         Err(fault) if is_counted(&fault) => {
             rpc::refusal_is_recorded();
+            telemetry::metrics::refused_unlooked("locked");
             let counting = store.bookkeeping("count_refused_while_locked", user, |unit, user| {
                 Box::pin(async move { Ok(rows::user::count_refused_while_locked(unit, *user).await?) })
             });

@@ -10,6 +10,7 @@ use eventlog::Act;
 use fault::{Fault, Outcome, Reason};
 use keyring::Keyring;
 use store::{Receipt, Recorded, Store, Unit};
+use tracing::Instrument as _;
 use types::{AttemptId, AuthSource, FactorId, RecoveryCode, SignInId};
 
 use super::lock_events::tell_wrong;
@@ -119,7 +120,8 @@ async fn verify(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Reco
     }
     let attempts = rows::recovery_attempts::load(unit, user).await?;
     let factor = locked.factor.as_ref().map(|factor| factor.id);
-    let verdict = evaluate(unit, context, &attempts, factor).await?;
+    let span = tracing::info_span!(telemetry::names::SPAN_VERIFICATION);
+    let verdict = evaluate(unit, context, &attempts, factor).instrument(span).await?;
     if matches!(verdict, RecoveryVerdict::Locked { first: false, .. }) {
         return Err(Fault::new(Reason::CodeRefused).with_cause(CountOnly));
     }
@@ -220,6 +222,7 @@ async fn count<T>(store: &Store, user: UserKey, outcome: Outcome<T>) -> Outcome<
     match outcome {
         Err(fault) if fault.cause().is_some_and(|cause| cause.is::<CountOnly>()) => {
             rpc::refusal_is_recorded();
+            telemetry::metrics::refused_unlooked("locked");
             let counting = store.bookkeeping("count_refused_recovery_codes", user, |unit, user| {
                 Box::pin(async move {
                     Ok(rows::recovery_attempts::count_refused_while_locked(unit, *user).await?)

@@ -56,6 +56,7 @@ impl Running {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
+            ops: host::OpsConfig::default(),
             clock_references: Some(reference.clone().into()),
         };
         let config =

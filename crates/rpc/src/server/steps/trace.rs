@@ -22,7 +22,7 @@ impl Step for Trace {
         let peer = request.extensions().get::<ConnectionPeer>().and_then(|ConnectionPeer(peer)| peer.clone());
         let peer = peer.as_ref().map_or("", |peer| peer.as_str());
         let span = tracing::info_span!(
-            "rpc",
+            telemetry::names::SPAN_RPC,
             method,
             peer,
             trace_id = Empty,

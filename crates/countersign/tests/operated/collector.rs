@@ -1,0 +1,176 @@
+//! A collector: takes what is told over OTLP, and keeps it.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_server::{LogsService, LogsServiceServer};
+use opentelemetry_proto::tonic::collector::logs::v1::{ExportLogsServiceRequest, ExportLogsServiceResponse};
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_server::{
+    MetricsService, MetricsServiceServer,
+};
+use opentelemetry_proto::tonic::collector::metrics::v1::{
+    ExportMetricsServiceRequest, ExportMetricsServiceResponse,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::KeyValue;
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::resource::v1::Resource;
+use prost::Message;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tonic::transport::Server;
+use tonic::{Request, Response, Status};
+
+/// A span, and who told of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub(crate) service: String,
+    pub(crate) name: String,
+    pub(crate) trace: String,
+    pub(crate) id: Vec<u8>,
+    pub(crate) parent: Vec<u8>,
+    pub(crate) is_sql: bool,
+}
+
+#[derive(Clone, Default)]
+struct Kept(Arc<Mutex<Content>>);
+
+#[derive(Default)]
+struct Content {
+    spans: Vec<Told>,
+    services_with_logs: Vec<String>,
+    services_with_metrics: Vec<String>,
+    /// Everything as it came.
+    bytes: Vec<u8>,
+}
+
+/// The collector, until it vanishes.
+pub(crate) struct Collector {
+    kept: Kept,
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    serving: JoinHandle<()>,
+}
+
+impl Collector {
+    pub(crate) async fn start() -> Self {
+        let kept = Kept::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let server = Server::builder()
+            .add_service(TraceServiceServer::new(kept.clone()))
+            .add_service(LogsServiceServer::new(kept.clone()))
+            .add_service(MetricsServiceServer::new(kept.clone()));
+        let incoming = tonic::transport::server::TcpIncoming::from(listener);
+        let serving = tokio::spawn(async move {
+            tokio::select! {
+                served = server.serve_with_incoming(incoming) => served.unwrap(),
+                _ = stopped => {}
+            }
+        });
+        Self { kept, address, stop, serving }
+    }
+
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The spans of one trace, so far.
+    pub(crate) fn trace(&self, trace: &str) -> Vec<Told> {
+        let content = self.kept.0.lock().unwrap();
+        content.spans.iter().filter(|span| span.trace == trace).cloned().collect()
+    }
+
+    /// Whether a service has told logs and metrics, too.
+    pub(crate) fn has_all_signals_of(&self, service: &str) -> bool {
+        let content = self.kept.0.lock().unwrap();
+        content.services_with_logs.iter().any(|name| name == service)
+            && content.services_with_metrics.iter().any(|name| name == service)
+    }
+
+    /// Whether a text occurs in anything that was ever told.
+    pub(crate) fn has_heard(&self, text: &str) -> bool {
+        let content = self.kept.0.lock().unwrap();
+        content.bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+
+    /// Closes its port and all connections.
+    pub(crate) async fn vanish(self) {
+        self.stop.send(()).unwrap();
+        self.serving.await.unwrap();
+    }
+}
+
+#[tonic::async_trait]
+impl TraceService for Kept {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let request = request.into_inner();
+        let mut content = self.0.lock().unwrap();
+        content.bytes.extend(request.encode_to_vec());
+        for resource in request.resource_spans {
+            let service = service(resource.resource.as_ref());
+            for span in resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
+                content.spans.push(Told {
+                    service: service.clone(),
+                    name: span.name,
+                    trace: span.trace_id.iter().map(|byte| format!("{byte:02x}")).collect(),
+                    id: span.span_id,
+                    parent: span.parent_span_id,
+                    is_sql: text(&span.attributes, "db.system.name").as_deref() == Some("postgresql"),
+                });
+            }
+        }
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl LogsService for Kept {
+    async fn export(
+        &self,
+        request: Request<ExportLogsServiceRequest>,
+    ) -> Result<Response<ExportLogsServiceResponse>, Status> {
+        let request = request.into_inner();
+        let mut content = self.0.lock().unwrap();
+        content.bytes.extend(request.encode_to_vec());
+        let services = request.resource_logs.iter().map(|one| service(one.resource.as_ref()));
+        content.services_with_logs.extend(services);
+        Ok(Response::new(ExportLogsServiceResponse::default()))
+    }
+}
+
+#[tonic::async_trait]
+impl MetricsService for Kept {
+    async fn export(
+        &self,
+        request: Request<ExportMetricsServiceRequest>,
+    ) -> Result<Response<ExportMetricsServiceResponse>, Status> {
+        let request = request.into_inner();
+        let mut content = self.0.lock().unwrap();
+        content.bytes.extend(request.encode_to_vec());
+        let services = request.resource_metrics.iter().map(|one| service(one.resource.as_ref()));
+        content.services_with_metrics.extend(services);
+        Ok(Response::new(ExportMetricsServiceResponse::default()))
+    }
+}
+
+fn service(resource: Option<&Resource>) -> String {
+    resource.and_then(|resource| text(&resource.attributes, "service.name")).unwrap_or_default()
+}
+
+fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
+    let attribute = attributes.iter().find(|attribute| attribute.key == key)?;
+    match attribute.value.as_ref()?.value.as_ref()? {
+        Value::StringValue(text) => Some(text.clone()),
+        _ => None,
+    }
+}

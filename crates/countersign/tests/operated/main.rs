@@ -1,0 +1,101 @@
+//! The system as those who operate it see it: real processes, scraped by a real Prometheus, told on by OTLP, stopped by SIGTERM.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
+
+mod collector;
+mod http;
+mod prometheus;
+mod running;
+mod streams;
+mod traces;
+
+use std::time::{Duration, Instant};
+
+use collector::Collector;
+use prometheus::Prometheus;
+use running::Running;
+
+/// One system for all of it: starting one takes longer than looking at it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
+    let collector = Collector::start().await;
+    let mut running = Running::start(&collector.endpoint()).await;
+
+    let signed_in = traces::sign_in(&running).await;
+    conditions_and_metrics(&running).await;
+    Prometheus::start(&running.ops()).await.sees_all_up(3).await;
+    traces::arrive_as_one(&collector, &signed_in).await;
+
+    // A collector that is gone costs telemetry, and nothing else.
+    collector.vanish().await;
+    traces::start_sign_in(&running, &traces::new_trace()).await;
+    running.stop().await;
+}
+
+async fn conditions_and_metrics(running: &Running) {
+    for (service, address) in ["tenant", "identity", "mfa"].iter().zip(running.ops()) {
+        assert_eq!(http::get(&address, "/livez").await, (200, "ok\n".to_owned()));
+        let (status, report) = http::get(&address, "/readyz").await;
+        assert_eq!(status, 200, "{report}");
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert_eq!((&report["service"], &report["ready"]), (&(*service).into(), &true.into()));
+        let conditions = report["conditions"].as_array().unwrap();
+        let names: Vec<_> = conditions.iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let common = ["stopping", "database", "schema", "keys", "certificates", "log", "clock", "followers"];
+        assert!(names.starts_with(&common), "{names:?}");
+        assert_eq!(http::get(&address, "/").await.0, 404);
+        // What dashboards and alerts are made of.
+        let mut expected = vec![
+            "countersign_ready 1",
+            "countersign_condition{countersign_condition=\"schema\"} 1",
+            "countersign_clock_trusted 1",
+            "countersign_clock_difference_seconds{clock_reference=\"postgresql\"}",
+            "countersign_certificate_not_after_seconds ",
+            "countersign_pool_connections{countersign_state=\"idle\"}",
+            "countersign_sequencer_state{countersign_state=\"leading\"} 1",
+            "countersign_sequencer_lag ",
+            "countersign_events_total{countersign_event_type=",
+            "countersign_unit_duration_seconds_bucket{countersign_outcome=\"committed\",countersign_unit=",
+            "rpc_server_call_duration_seconds_count{",
+        ];
+        match *service {
+            "identity" => expected.extend([
+                "rpc_method=\"countersign.identity.v1.SignInService/StartSignIn\"",
+                "countersign_hashing_queue 0",
+                "countersign_hashing_duration_seconds_count ",
+                "countersign_follower_state{countersign_log=\"mfa\",countersign_state=\"following\"} 1",
+            ]),
+            "mfa" => expected.extend([
+                "countersign_event_type=\"mfa.verification.succeeded\"",
+                "countersign_event_type=\"mfa.factor.enrolled\"",
+                "countersign_follower_age_seconds{countersign_log=\"identity\"}",
+                "countersign_adoption_users{countersign_state=\"enrolled\"}",
+            ]),
+            _ => {}
+        }
+        tells(&address, &expected).await;
+    }
+    // The certificates are the development ones, which last for months.
+    let (_, metrics) = http::get(&running.ops()[0], "/metrics").await;
+    let end =
+        metrics.lines().find_map(|line| line.strip_prefix("countersign_certificate_not_after_seconds "));
+    let month = Duration::from_secs(29 * 24 * 60 * 60).as_secs_f64();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    assert!(end.unwrap().parse::<f64>().unwrap() > now + month);
+}
+
+/// Waits until all of these lines have begun: some figures are counted twice a minute.
+async fn tells(address: &str, expected: &[&str]) {
+    let begun = Instant::now();
+    loop {
+        let (status, metrics) = http::get(address, "/metrics").await;
+        assert_eq!(status, 200);
+        let Some(missing) = expected.iter().find(|line| !metrics.contains(**line)) else { return };
+        assert!(begun.elapsed() < Duration::from_secs(60), "{address} does not tell {missing}");
+        tokio::time::sleep(Duration::from_millis(250)).await;
+    }
+}

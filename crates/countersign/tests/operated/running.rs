@@ -1,0 +1,96 @@
+//! The whole system as processes.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use rpc::{PeerChannel, TlsFiles};
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+/// How long a start may take on a busy machine.
+const START: Duration = Duration::from_secs(180);
+/// How long the end may take: every process has a bound of its own.
+const END: Duration = Duration::from_secs(60);
+
+/// `countersign up`, and what it says in its env file.
+pub(crate) struct Running {
+    process: Child,
+    environment: BTreeMap<String, String>,
+    _directory: TempDir,
+}
+
+impl Running {
+    /// Starts it and waits until it can be used.
+    pub(crate) async fn start(collector: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let data = directory.path().join("data");
+        let mut process = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .arg("--data-dir")
+            .arg(&data)
+            .args(["--port-base", &free_ports().to_string()])
+            .env("COUNTERSIGN_OTLP_ENDPOINT", collector)
+            // Soon, so that the test need not wait.
+            .env("OTEL_BSP_SCHEDULE_DELAY", "200")
+            .env("OTEL_BLRP_SCHEDULE_DELAY", "200")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        // Written last, when everything can be used.
+        let file = data.join("env");
+        let begun = Instant::now();
+        while !file.exists() {
+            assert!(begun.elapsed() < START, "it does not start");
+            assert_eq!(process.try_wait().unwrap(), None, "it ended");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let text = std::fs::read_to_string(file).unwrap();
+        let lines = text.lines().filter_map(|line| line.split_once('='));
+        let environment = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        Self { process, environment, _directory: directory }
+    }
+
+    pub(crate) fn get(&self, key: &str) -> &str {
+        self.environment.get(key).unwrap_or_else(|| panic!("the env file has no {key}"))
+    }
+
+    /// The ops ports of tenant, identity and mfa.
+    pub(crate) fn ops(&self) -> [String; 3] {
+        ["TENANT_OPS", "IDENTITY_OPS", "MFA_OPS"].map(|key| self.get(key).to_owned())
+    }
+
+    /// A channel to identity, as the console.
+    pub(crate) fn identity(&self) -> PeerChannel {
+        let file = |key: &str| PathBuf::from(self.get(key));
+        let tls = TlsFiles { ca: file("CA_CERT"), cert: file("CONSOLE_CERT"), key: file("CONSOLE_KEY") };
+        PeerChannel::connect_lazily(vec![self.get("IDENTITY_ADDR").to_owned()], &tls, "identity").unwrap()
+    }
+
+    /// Tells it to end, and sees that it does, in time and of its own accord.
+    pub(crate) async fn stop(&mut self) {
+        let pid = self.process.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let ended = tokio::time::timeout(END, self.process.wait()).await.expect("it ends in time");
+        assert!(ended.unwrap().success());
+        for address in self.ops() {
+            assert!(tokio::net::TcpStream::connect(&address).await.is_err(), "{address} is still open");
+        }
+    }
+}
+
+/// A base such that it and the next six ports are free at this moment.
+fn free_ports() -> u16 {
+    loop {
+        let first = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base = first.local_addr().unwrap().port();
+        let others: Option<Vec<_>> =
+            (1..=6).map(|offset| TcpListener::bind(("127.0.0.1", base.checked_add(offset)?)).ok()).collect();
+        if others.is_some() {
+            return base;
+        }
+    }
+}
