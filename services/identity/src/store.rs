@@ -29,7 +29,7 @@ pub fn migrations() -> store::MigrationSet {
     store::MigrationSet {
         history_table: "migration_identity",
         migrations: embedded::migrations::runner().get_migrations().clone(),
-        least: 5,
+        least: 7,
     }
 }
 
