@@ -14,7 +14,8 @@ use proto::identity::{
     GetCurrentUserRequest, GetCurrentUserResponse, GetJwksRequest, GetJwksResponse, IntrospectTokenRequest,
     IntrospectTokenResponse, ListSessionsRequest, ListSessionsResponse, RefreshSessionRequest,
     RefreshSessionResponse, RevokeSessionRequest, RevokeSessionResponse, RevokeUserSessionsRequest,
-    RevokeUserSessionsResponse, SessionFacts, StepUpRequest, StepUpResponse,
+    RevokeUserSessionsResponse, RotateSigningKeyRequest, RotateSigningKeyResponse, SessionFacts,
+    StepUpRequest, StepUpResponse,
 };
 use rpc::{PeerChannel, RemoteAuthenticator};
 use tonic::service::Routes;
@@ -100,6 +101,13 @@ impl SessionService for Identity {
         &self,
         _: Request<ListSessionsRequest>,
     ) -> Result<Response<ListSessionsResponse>, Status> {
+        Err(rpc::into_status(Reason::NotFound.into()))
+    }
+
+    async fn rotate_signing_key(
+        &self,
+        _: Request<RotateSigningKeyRequest>,
+    ) -> Result<Response<RotateSigningKeyResponse>, Status> {
         Err(rpc::into_status(Reason::NotFound.into()))
     }
 
