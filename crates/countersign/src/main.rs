@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
             Command::Keys(command) => keys::run(command).await,
-            Command::Serve(options) => serve::run(options).await,
+            Command::Serve(options) => serve::run(*options).await,
         }
     });
     // Not waited for: reading standard input cannot be interrupted.

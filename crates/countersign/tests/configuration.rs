@@ -1,6 +1,10 @@
 //! docs/configuration.md and the sample files are what the code says, and the samples are files that a service takes.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests, which clippy does not take for tests"
+)]
 
 use std::ffi::OsString;
 use std::fs;

@@ -3,6 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
@@ -17,6 +19,8 @@ use std::time::{Duration, Instant};
 
 use collector::Collector;
 use prometheus::Prometheus;
+use proto::identity::GetJwksRequest;
+use proto::identity::session_service_client::SessionServiceClient;
 use running::Running;
 
 /// One system for all of it: starting one takes longer than looking at it.
@@ -25,6 +29,7 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     let collector = Collector::start().await;
     let mut running = Running::start(&collector.endpoint()).await;
 
+    rotate_signing_key(&running).await;
     let signed_in = traces::sign_in(&running).await;
     conditions_and_metrics(&running).await;
     Prometheus::start(&running.ops()).await.sees_all_up(3).await;
@@ -34,6 +39,19 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     collector.vanish().await;
     traces::start_sign_in(&running, &traces::new_trace()).await;
     running.stop().await;
+}
+
+/// An operator's command publishes the next key; given again, it tells of the same one.
+async fn rotate_signing_key(running: &Running) {
+    let [first, second] = [running.rotate_signing_key().await, running.rotate_signing_key().await];
+    assert!(first.contains("is published, and signs from"), "{first}");
+    assert_eq!(first, second);
+    let mut sessions = SessionServiceClient::new(running.identity());
+    let jwks = sessions.get_jwks(GetJwksRequest {}).await.unwrap().into_inner().jwks_json;
+    let jwks: serde_json::Value = serde_json::from_str(&jwks).unwrap();
+    let keys = jwks["keys"].as_array().unwrap();
+    assert_eq!(keys.len(), 2);
+    assert!(keys.iter().any(|key| first.contains(key["kid"].as_str().unwrap())));
 }
 
 async fn conditions_and_metrics(running: &Running) {

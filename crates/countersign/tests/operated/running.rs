@@ -70,6 +70,19 @@ impl Running {
         PeerChannel::connect_lazily(vec![self.get("IDENTITY_ADDR").to_owned()], &tls, "identity").unwrap()
     }
 
+    /// What `countersign keys rotate-signing-key` says.
+    pub(crate) async fn rotate_signing_key(&self) -> String {
+        let rotated = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["keys", "rotate-signing-key", "--identity-addr", self.get("IDENTITY_ADDR")])
+            .args(["--ca", self.get("CA_CERT"), "--cert", self.get("OPERATOR_CERT")])
+            .args(["--key", self.get("OPERATOR_KEY")])
+            .output()
+            .await
+            .unwrap();
+        assert!(rotated.status.success(), "{rotated:?}");
+        String::from_utf8(rotated.stdout).unwrap()
+    }
+
     /// Tells it to end, and sees that it does, in time and of its own accord.
     pub(crate) async fn stop(&mut self) {
         let pid = self.process.id().unwrap().to_string();

@@ -65,7 +65,7 @@ async fn the_next_key_is_published_before_it_signs_and_the_old_one_outlives_its_
     bench.clock.advance(Duration::minutes(2) + Duration::SECOND);
     let (one, other) = tokio::join!(bench.identity.turn_signing_keys(LIFE), replica.turn_signing_keys(LIFE));
     one.and(other).unwrap();
-    assert_eq!(published(&bench).await, [next.key_id.clone()]);
+    assert_eq!(published(&bench).await, std::slice::from_ref(&next.key_id));
     let gone = "SELECT count(*) FROM signing_key WHERE retire_time IS NOT NULL AND private_key = ''";
     assert_eq!(bench.count(gone).await, 1);
     replica.tokens.reload().await.unwrap();
