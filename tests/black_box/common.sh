@@ -54,7 +54,28 @@ call() {
 try() {
   local headers=()
   [ -n "${4:-}" ] && headers=(-H "authorization: Bearer $4")
-  grpcurl -cacert "$CA_CERT" -cert "$CONSOLE_CERT" -key "$CONSOLE_KEY" "${headers[@]}" -d "$3" "$1" "$2" 2>&1
+  local answer status=0
+  answer=$(grpcurl -cacert "$CA_CERT" -cert "$CONSOLE_CERT" -key "$CONSOLE_KEY" "${headers[@]}" -d "$3" "$1" "$2" 2>&1) || status=$?
+  note_secrets "$3"
+  [ $status != 0 ] || note_secrets "$answer"
+  printf '%s' "$answer"
+  return $status
+}
+
+# Notes what a message holds in fields that carry secrets. (Codes are too short to be searched for.)
+note_secrets() { # JSON
+  jq -r '.. | objects | to_entries[] | select(.key | test("(password|token|ticket|invitation|secretBase32|recoveryCodes?)$"; "i"))
+    | .value | .. | strings | select(length >= 12) | ., gsub("[ -]"; "")' <<<"$1" >>"$WORK/secrets" 2>/dev/null || true
+}
+
+# No log line of any process holds a secret that went over the wire.
+nothing_leaked() {
+  [ -s "$WORK/secrets" ] || fail "no secret was noted"
+  local found=0
+  grep -nFf "$WORK/secrets" "$DATA"/logs/*.log >"$WORK/leaks" || found=$?
+  # 1: none; 2: the logs cannot be read.
+  [ $found = 1 ] || fail "secrets are in the logs, or there are none: $(cut -c1-300 "$WORK/leaks" | head -5)"
+  say "none of $(sort -u "$WORK/secrets" | wc -l) secrets is in the logs"
 }
 
 # refused REASON ADDRESS METHOD JSON [TOKEN]: the call must be refused, with this reason in its ErrorInfo.
