@@ -3,7 +3,6 @@
 //! `COUNTERSIGN_ROLLING_SECONDS` says for how long (else a little more than once around).
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test that cannot go on says so by panicking"
@@ -48,8 +47,8 @@ impl Load {
             let mut failures = Vec::new();
             while !stopped.load(Ordering::SeqCst) {
                 let mut round = JoinSet::new();
-                for person in people.iter().cloned() {
-                    let (console, now) = (console.clone(), clock.now());
+                for person in &people {
+                    let (console, person, now) = (console.clone(), person.clone(), clock.now());
                     round.spawn(async move { sign_in(&console, &person, now).await });
                 }
                 for outcome in round.join_all().await {
