@@ -90,8 +90,9 @@ fn sign_in_all(
     people: &[Person],
 ) -> (JoinSet<String>, Arc<AtomicUsize>) {
     let (mut all, done) = (JoinSet::new(), Arc::<AtomicUsize>::default());
-    for person in people.iter().cloned() {
-        let (console, done, now) = (console.clone(), Arc::clone(&done), system.now());
+    for person in people {
+        let (console, person) = (console.clone(), person.clone());
+        let (done, now) = (Arc::clone(&done), system.now());
         all.spawn(async move {
             let code = person.authenticator.code(now);
             let session = person.sign_in(&console, &code, PATIENCE).await.unwrap();
