@@ -4,6 +4,7 @@
 
 pub mod answers;
 pub mod endings;
+pub mod enrollment_bounds;
 pub mod events;
 pub mod expiry;
 pub mod floors;
