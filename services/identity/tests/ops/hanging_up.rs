@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use access::Authenticator;
 use fault::Outcome;
 use identity::domain::evaluation::Demand;
 use identity::ops::{ConfirmMfaEnrollment, StepUp, VerifyMfa, VerifyRecoveryCode};
@@ -84,18 +85,7 @@ async fn a_step_up_and_a_wrong_code_at_an_enrolment_leave_their_events() {
     let bench = Bench::new().await;
     bench.user(ADA).await;
     let session = bench.complete(ADA).await;
-    let bearer = bench.identity.introspect_token(&session.access_token.text).await.unwrap().unwrap();
-    let bearer = access::SignedIn {
-        user_id: bearer.user.id,
-        path: bench.company.clone(),
-        login: bearer.user.login.clone(),
-        role: bearer.user.role,
-        session_id: session.session_id,
-        amr: vec!["pwd".into()],
-        auth_time: bench.now(),
-        mfa_time: None,
-        generation: 0,
-    };
+    let bearer = bench.identity.authenticate(&session.access_token.text).await.unwrap();
     let command = StepUp { bearer, code: "123456".parse().unwrap(), key: None, origin: origin() };
     hang_up(&bench, bench.identity.step_up(command)).await;
     becomes(&bench, "SELECT count(*) FROM session WHERE mfa_time IS NOT NULL", 1).await;

@@ -13,7 +13,7 @@ use wire::UserFacts;
 use super::fixture::{Fixture, by, refusal, session, session_in};
 
 impl Fixture {
-    async fn issue_as(
+    async fn issue_under(
         &self,
         actor: &UserFacts,
         to: &UserFacts,
@@ -25,7 +25,7 @@ impl Fixture {
         Ok(answer.into_inner().enrollment_ticket)
     }
 
-    async fn reset_as(
+    async fn reset_under(
         &self,
         actor: &UserFacts,
         of: &UserFacts,
@@ -44,15 +44,15 @@ async fn a_ticket_that_another_one_replaced() {
     let (fixture, tree) = Fixture::with_tree().await;
     let (actor, user) = (&tree.company_admin, &tree.company_user);
     let [reset, first, second] = [(); 3].map(|()| RequestId::generate());
-    let of_reset = fixture.reset_as(actor, user, reset).await.unwrap();
-    assert_eq!(fixture.reset_as(actor, user, reset).await.unwrap(), of_reset);
-    let replaced = fixture.issue_as(actor, user, first).await.unwrap();
-    assert_eq!(fixture.issue_as(actor, user, first).await.unwrap(), replaced);
-    assert_eq!(refusal(fixture.reset_as(actor, user, reset).await), Reason::GenerationOutdated);
-    let good = fixture.issue_as(actor, user, second).await.unwrap();
-    assert_eq!(refusal(fixture.issue_as(actor, user, first).await), Reason::GenerationOutdated);
+    let of_reset = fixture.reset_under(actor, user, reset).await.unwrap();
+    assert_eq!(fixture.reset_under(actor, user, reset).await.unwrap(), of_reset);
+    let replaced = fixture.issue_under(actor, user, first).await.unwrap();
+    assert_eq!(fixture.issue_under(actor, user, first).await.unwrap(), replaced);
+    assert_eq!(refusal(fixture.reset_under(actor, user, reset).await), Reason::GenerationOutdated);
+    let good = fixture.issue_under(actor, user, second).await.unwrap();
+    assert_eq!(refusal(fixture.issue_under(actor, user, first).await), Reason::GenerationOutdated);
     // A late repetition has not voided it either.
-    assert_eq!(fixture.issue_as(actor, user, second).await.unwrap(), good);
+    assert_eq!(fixture.issue_under(actor, user, second).await.unwrap(), good);
     let sign_in = fixture.sign_in(user).await;
     fixture.begin(&sign_in, &good).await.unwrap();
 }
