@@ -9,7 +9,8 @@ use super::Identity;
 use super::find_sign_in::Pending;
 use super::refuse_sign_in::Cost;
 use super::start_sign_in::unless_recorded;
-use crate::domain::sign_in::{EnrollmentCall, Refusal};
+use crate::domain::enrollment_call::EnrollmentCall;
+use crate::domain::sign_in::Refusal;
 use crate::store::enrollment_bounds;
 
 impl Identity {
@@ -19,7 +20,7 @@ impl Identity {
     /// SIGN_IN_REFUSED (recorded) when it has asked too often: it is dead; the database's.
     pub(super) async fn may_ask(&self, pending: Pending, call: EnrollmentCall) -> Outcome<Pending> {
         let counting = (pending.sign_in.organization_id, pending.sign_in.id, call);
-        let is_within = self.store.bookkeeping("count_enrollment_call", counting, |unit, counting| {
+        let counted = self.store.bookkeeping("count_enrollment_call", counting, |unit, counting| {
             Box::pin(async move {
                 let (organization, id, call) = counting;
                 Ok(match call {
@@ -28,7 +29,7 @@ impl Identity {
                 })
             })
         });
-        if call.admits(is_within.await?) {
+        if call.admits(counted.await?) {
             return Ok(pending);
         }
         let Pending { sign_in, facts, origin } = pending;

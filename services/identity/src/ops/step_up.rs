@@ -82,7 +82,8 @@ impl Identity {
             let (basis, now) = (attempt.basis, identity.clock.now());
             let proved = Proved { bearer: of, origin, user_version, basis, code, key, now };
             // What it comes to is told by the caller: the fault may be an earlier answer.
-            Ok(identity.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved))).await)
+            let unit = identity.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved)));
+            Ok::<_, Fault>(unit.await)
         };
         match to_the_end(work).await? {
             Ok(standing) => self.tokens.issue(&standing, &peer, &self.lifetimes).await,
