@@ -162,9 +162,10 @@ async fn a_recovery_code_against_a_recorded_lock_is_counted_although_the_caller_
     assert_eq!(count().await, 0);
     // The unit waits for the user's row; by then nobody waits for the unit any more.
     fixture.rows.batch_execute("BEGIN; SELECT FROM user_mfa FOR UPDATE").await.unwrap();
-    let waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    let blocks = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted
+        AND pg_backend_pid() = ANY (pg_blocking_pids(pid)))";
     let is_waiting = async {
-        while fixture.rows.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        while !fixture.rows.query_one(blocks, &[]).await.unwrap().get::<_, bool>(0) {
             tokio::task::yield_now().await;
         }
     };
