@@ -25,12 +25,22 @@ pub use in_use::sealed_under;
 pub const KEPT: Duration = Duration::minutes(10);
 
 /// A mutation as its caller names it, and a fingerprint of what it asks for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Key {
     scope: String,
     method: &'static str,
     request_id: Uuid,
     fingerprint: Vec<u8>,
+}
+
+impl std::fmt::Debug for Key {
+    /// Without the fingerprint: of a request that holds a code or a password it would be as good as that.
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { scope, method, request_id, fingerprint: _ } = self;
+        let mut shown = formatter.debug_struct("Key");
+        shown.field("scope", scope).field("method", method).field("request_id", request_id);
+        shown.finish_non_exhaustive()
+    }
 }
 
 impl Key {
@@ -175,4 +185,18 @@ DELETE FROM request_record WHERE expire_time <= $1";
             Box::pin(async move { Ok(unit.execute(SQL, &[now]).await?) })
         })
         .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_does_not_print_its_fingerprint() {
+        let request = prost_types::Timestamp { seconds: 123_456, nanos: 0 };
+        let key = Key::new("ada", "VerifyCode", RequestId::generate(), &request);
+        let shown = format!("{key:?}");
+        assert!(shown.contains("VerifyCode") && shown.contains("ada"));
+        assert!(!shown.contains(&format!("{:?}", key.fingerprint)) && !shown.contains("fingerprint"));
+    }
 }

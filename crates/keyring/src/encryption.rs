@@ -1,11 +1,19 @@
 //! Wrapping and unwrapping data keys: the seam for a KMS.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use types::random_bytes;
 use zeroize::Zeroizing;
 
 use crate::keyring::{Keyring, Met};
 use crate::ring::{KeyId, Purpose};
 use crate::seal::{OpenError, SealError};
+
+/// The salt that leads a wrapped key. Each data key is wrapped under a key of its own, made from the root key and this: under
+/// one key for all, random nonces of 96 bits would be good for 2^32 wrappings (NIST SP 800-38D, 8.3), which a busy service makes
+/// within days.
+pub(crate) const SALT_LENGTH: usize = 16;
+/// An encrypted data key: nonce, 32 bytes, tag.
+pub(crate) const ENCRYPTED_LENGTH: usize = NONCE_LEN + 32 + 16;
 
 /// A data key under a key-encryption key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,16 +47,21 @@ impl KeyEncryption for Keyring {
     fn wrap(&self, associated_data: &[u8], data_key: &[u8; 32]) -> Result<WrappedKey, SealError> {
         let ring = self.ring();
         let key_id = ring.primary().clone();
-        let key = ring.derive(&key_id, Purpose::Wrap).ok_or(SealError)?;
-        let bytes = encrypt(&key, associated_data, data_key)?;
+        let salt = random_bytes::<SALT_LENGTH>().map_err(|_| SealError)?;
+        let key = ring.derive(&key_id, Purpose::Wrap(salt.as_slice())).ok_or(SealError)?;
+        let mut bytes = salt.to_vec();
+        bytes.extend(encrypt(&key, associated_data, data_key)?);
         Ok(WrappedKey { key_id, bytes })
     }
 
     fn unwrap(&self, associated_data: &[u8], wrapped: &WrappedKey) -> Result<Zeroizing<[u8; 32]>, OpenError> {
+        // What has no salt is of the first version of the envelope.
+        let salt_length = wrapped.bytes.len().saturating_sub(ENCRYPTED_LENGTH);
+        let (salt, encrypted) = wrapped.bytes.split_at_checked(salt_length).ok_or(OpenError::Malformed)?;
         let key = self
-            .derive(&wrapped.key_id, Purpose::Wrap, Met::Sealed)
+            .derive(&wrapped.key_id, Purpose::Wrap(salt), Met::Sealed)
             .ok_or_else(|| OpenError::UnknownKey { key_id: wrapped.key_id.to_string() })?;
-        let plain = decrypt(&key, associated_data, &wrapped.bytes)?;
+        let plain = decrypt(&key, associated_data, encrypted)?;
         let mut data_key = Zeroizing::new([0; 32]);
         if plain.len() != data_key.len() {
             return Err(OpenError::NotAuthentic);
@@ -60,7 +73,7 @@ impl KeyEncryption for Keyring {
 
 /// AES-256-GCM under a random nonce, which leads the result.
 pub(crate) fn encrypt(key: &[u8; 32], associated_data: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
-    let nonce = types::random_bytes::<NONCE_LEN>().map_err(|_| SealError)?;
+    let nonce = random_bytes::<NONCE_LEN>().map_err(|_| SealError)?;
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, key).map_err(|_| SealError)?);
     let mut sealed = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
     sealed.extend_from_slice(nonce.as_slice());

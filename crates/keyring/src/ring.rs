@@ -44,7 +44,8 @@ pub type CheckValue = [u8; 16];
 
 /// What a key is derived for. A root key is never used itself, so that no two uses share a key.
 pub(crate) enum Purpose<'a> {
-    Wrap,
+    /// To wrap data keys under this salt; without one for all that the first version of the envelope wrapped.
+    Wrap(&'a [u8]),
     Mac(&'a str),
     Check,
 }
@@ -123,7 +124,7 @@ impl Ring {
     pub(crate) fn derive(&self, id: &KeyId, purpose: Purpose<'_>) -> Option<Zeroizing<[u8; 32]>> {
         let root = self.keys.get(id)?;
         let (use_of_key, name) = match purpose {
-            Purpose::Wrap => (b"wrap".as_slice(), b"".as_slice()),
+            Purpose::Wrap(salt) => (b"wrap".as_slice(), salt),
             Purpose::Mac(name) => (b"mac".as_slice(), name.as_bytes()),
             Purpose::Check => (b"check".as_slice(), b"".as_slice()),
         };

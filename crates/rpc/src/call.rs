@@ -71,7 +71,16 @@ pub fn spawn_in_call<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    let present = Present::get();
+    spawn_past_call(Duration::ZERO, work)
+}
+
+/// The same with at least `grace` left: for work that waits for another service's verdict, which it must hear although the
+/// call's own deadline passes.
+pub fn spawn_past_call<F>(grace: Duration, work: F) -> JoinHandle<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let present = Present::get().map(|present| present.with_at_least(grace));
     let task = async move {
         match present {
             Some(present) => present.scope(work).await,
@@ -102,11 +111,37 @@ impl Present {
         PRESENT.try_with(Clone::clone).ok()
     }
 
+    /// The same call with so much time left at least.
+    fn with_at_least(self, grace: Duration) -> Self {
+        Self { deadline: self.deadline.max(Instant::now() + grace), ..self }
+    }
+
     pub(crate) fn is_refusal_recorded(&self) -> bool {
         self.refusal_recorded.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn scope<F: Future>(self, work: F) -> F::Output {
         PRESENT.scope(self, work).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What work in a task of a call with so much time left has left itself.
+    async fn left(time: Duration, grace: Duration) -> Duration {
+        let present = Present::new(Instant::now() + time, TraceId::generate());
+        let work = async move { spawn_past_call(grace, async { remaining_time() }).await };
+        present.scope(work).await.unwrap_or_default()
+    }
+
+    #[tokio::test]
+    async fn a_grace_lengthens_what_is_left_and_shortens_nothing() {
+        let [minute, five, nine] = [1, 5, 9].map(|minutes| Duration::from_secs(minutes * 60));
+        let is_about = |left: Duration, whole: Duration| left <= whole && left + minute > whole;
+        assert!(is_about(left(minute, five).await, five));
+        assert!(is_about(left(nine, five).await, nine));
+        assert!(is_about(left(minute, Duration::ZERO).await, minute));
     }
 }

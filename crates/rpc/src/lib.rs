@@ -15,7 +15,7 @@ mod tls;
 pub use authenticate::RemoteAuthenticator;
 pub use call::{
     CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,
-    spawn_in_call,
+    spawn_in_call, spawn_past_call,
 };
 pub use client::{ConnectError, PeerChannel};
 pub use draining::{Draining, draining, ends_by_itself};

@@ -327,7 +327,11 @@ async fn commit(unit: &Unit<'_>) -> Result<(), StoreError> {
     // Polled once each, in order, so that they leave in order; then COMMIT follows them on the wire.
     let mut early = Vec::with_capacity(flights.len());
     for flight in &mut flights {
-        early.push(futures::poll!(flight));
+        match futures::poll!(flight) {
+            // It never left - a parameter does not encode -, so COMMIT must not follow what did.
+            Poll::Ready(Err(error)) => return Err(error.into()),
+            polled => early.push(polled),
+        }
     }
     let commit = unit.client.simple_query("COMMIT");
     let committed = commit.await;

@@ -259,3 +259,46 @@ async fn a_snapshot_sees_one_moment_and_cannot_write() {
     write.await.unwrap_err();
     assert_eq!(state(&database).await, (1, 1));
 }
+
+/// What the database cannot be told.
+#[derive(Debug)]
+struct Unencodable;
+
+impl ToSql for Unencodable {
+    fn to_sql(
+        &self,
+        _: &tokio_postgres::types::Type,
+        _: &mut bytes::BytesMut,
+    ) -> Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        Err("it has no form".into())
+    }
+
+    fn accepts(_: &tokio_postgres::types::Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+#[tokio::test]
+async fn nothing_is_committed_when_a_statement_of_the_last_flight_cannot_leave() {
+    let database = database().await;
+    let store = Store::connect_lazily(&database.service_url(), PoolOptions::default()).unwrap();
+    for _ in 0..2 {
+        let unit = store.unit("unencodable", (), |unit, ()| {
+            Box::pin(async move {
+                const SQL: &str = "UPDATE counter SET value = $1 WHERE name = 'b'";
+                unit.write_last(store::Write::new("unencodable", SQL).with(Unencodable));
+                Ok(rise(unit, "a").await?.with(()))
+            })
+        });
+        unit.await.unwrap_err();
+        assert_eq!(state(&database).await, (0, 0));
+    }
+    // The connection is as good as before.
+    store
+        .unit("after", (), |unit, ()| Box::pin(async move { Ok(rise(unit, "a").await?.with(())) }))
+        .await
+        .unwrap();
+    assert_eq!(state(&database).await, (1, 1));
+}

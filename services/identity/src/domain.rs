@@ -5,6 +5,7 @@
 pub mod authority;
 pub mod delay;
 pub mod delays;
+pub mod enrollment_call;
 pub mod evaluation;
 pub mod external;
 pub mod floors;

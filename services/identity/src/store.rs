@@ -4,6 +4,7 @@
 
 pub mod answers;
 pub mod endings;
+pub mod enrollment_bounds;
 pub mod events;
 pub mod expiry;
 pub mod floors;
@@ -29,7 +30,7 @@ pub fn migrations() -> store::MigrationSet {
     store::MigrationSet {
         history_table: "migration_identity",
         migrations: embedded::migrations::runner().get_migrations().clone(),
-        least: 7,
+        least: 8,
     }
 }
 

@@ -11,6 +11,7 @@ mod destruction;
 mod drift;
 mod enrolled;
 mod enrollment;
+mod enrollment_calls;
 mod enrollment_view;
 mod etag;
 mod policy;
@@ -43,6 +44,7 @@ pub(crate) use enrolled::Enrolled;
 pub(crate) use enrollment::{
     Confirmation, Confirmed, EnrollmentBinding, LIFETIME as ENROLLMENT_LIFETIME, Pending, confirm, usable,
 };
+pub(crate) use enrollment_calls::{ENROLLMENT_WINDOW, EnrollmentCalls};
 pub(crate) use enrollment_view::{Shown, show};
 pub(crate) use etag::etag;
 pub(crate) use policy::{Effective, EffectiveState, Level, Own, Policy, SetBy, Setting};

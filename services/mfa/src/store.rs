@@ -5,6 +5,7 @@
 pub(crate) mod adoption;
 pub(crate) mod answer;
 pub(crate) mod attempt;
+pub(crate) mod enrollment_calls;
 pub(crate) mod events;
 pub(crate) mod expiry;
 pub(crate) mod factor;
@@ -25,7 +26,7 @@ pub(crate) mod verification;
 
 use types::{OrganizationId, OrganizationPath, UserId};
 
-pub(crate) use answer::Answer;
+pub(crate) use answer::{Answer, HandedOut};
 
 /// The migrations of mfa's own tables; they run after the event log's.
 #[must_use]
@@ -33,7 +34,7 @@ pub(crate) fn migrations() -> store::MigrationSet {
     store::MigrationSet {
         history_table: "migration_mfa",
         migrations: embedded::migrations::runner().get_migrations().clone(),
-        least: 6,
+        least: 7,
     }
 }
 

@@ -43,6 +43,14 @@ pub struct Kept {
 }
 
 impl Kept {
+    /// The answer.
+    ///
+    /// # Errors
+    /// CORRUPT: it is no such message.
+    pub fn read<A: Message + Default>(&self) -> Outcome<A> {
+        A::decode(self.answer.as_slice()).map_err(|error| Fault::new(Reason::Corrupt).with_cause(error))
+    }
+
     /// The generation that the answer belongs to.
     #[must_use]
     pub const fn generation(&self) -> i64 {

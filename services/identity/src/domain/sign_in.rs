@@ -94,6 +94,10 @@ pub enum Refusal {
     Outdated,
     /// The password was right, but what is next could not be found out in time.
     Undecided,
+    /// mfa did not let the enrolment go on: its ticket is missing or not good, or there is nothing to confirm.
+    EnrollmentRefused,
+    /// It has asked too often about its enrolment.
+    Exhausted,
 }
 
 /// Where a sign-in stands.

@@ -7,23 +7,39 @@ use types::{OneTimeCode, Token};
 
 use super::find_sign_in::Pending;
 use super::refuse_sign_in::Cost;
+use super::to_the_end::to_the_end;
 use super::verify_mfa::LastStep;
 use super::{Identity, Origin};
+use crate::domain::enrollment_call::EnrollmentCall;
 use crate::domain::evaluation::Passage;
 use crate::domain::opened::FinishedSignIn;
 use crate::domain::sign_in::NextStep;
 use crate::peers::mfa::{Confirmation, Enrolment, PendingSecret};
-use crate::store::answers::read_sign_in;
+use crate::store::answers::{SignInAnswer, read_sign_in};
+
+/// In the place of a code where an attempt is named that is one with whatever code it comes.
+const CONFIRMATION: &str = "confirmation";
 
 /// The command to begin.
 #[derive(Debug)]
 pub struct BeginMfaEnrollment {
     /// None when the text can be no token of ours.
     pub sign_in_token: Option<Token>,
-    /// The ticket handed over by an administrator; empty when there is none.
-    pub enrollment_ticket: Option<Token>,
+    /// The ticket handed over by an administrator.
+    pub enrollment_ticket: PresentedTicket,
     /// Where it comes from.
     pub origin: Origin,
+}
+
+/// A ticket as it was presented.
+#[derive(Debug)]
+pub enum PresentedTicket {
+    /// None was.
+    Absent,
+    /// What was is none of ours by its form: refused like one that is unknown.
+    Malformed,
+    /// One was.
+    Token(Token),
 }
 
 /// The command to confirm.
@@ -54,11 +70,22 @@ impl Identity {
     /// Begins an enrolment. Asked again, a new secret replaces the old.
     ///
     /// # Errors
-    /// SIGN_IN_REFUSED (recorded), ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED; DEPENDENCY_UNAVAILABLE.
+    /// SIGN_IN_REFUSED, also when it was begun too often; ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED (all
+    /// recorded); DEPENDENCY_UNAVAILABLE.
     pub async fn begin_mfa_enrollment(&self, command: BeginMfaEnrollment) -> Outcome<PendingSecret> {
         let found = self.look_up_sign_in(command.sign_in_token, command.origin).await?;
         let pending = self.may_take(found, NextStep::EnrollMfa).await?;
-        let ticket = command.enrollment_ticket.as_ref().map_or("", Token::expose);
+        let (identity, ticket) = (self.clone(), command.enrollment_ticket);
+        to_the_end(async move { identity.begin(pending, ticket).await }).await
+    }
+
+    async fn begin(&self, pending: Pending, ticket: PresentedTicket) -> Outcome<PendingSecret> {
+        let pending = self.may_ask(pending, EnrollmentCall::Begin).await?;
+        let ticket = match &ticket {
+            PresentedTicket::Absent => "",
+            PresentedTicket::Malformed => return Err(self.refuse_ticket(pending).await),
+            PresentedTicket::Token(token) => token.expose(),
+        };
         match self.mfa.begin_enrollment(&enrolment(&pending), ticket).await {
             Ok(secret) => Ok(secret),
             Err(fault) => Err(self.refused_by_mfa(pending, fault, Cost::Nothing, None).await),
@@ -69,7 +96,8 @@ impl Identity {
     /// call is the same attempt for mfa, which gives the same codes again, and to nobody without the sign-in token.
     ///
     /// # Errors
-    /// SIGN_IN_REFUSED (recorded), ENROLLMENT_NOT_FOUND; REQUEST_ID_REUSED; DEPENDENCY_UNAVAILABLE.
+    /// SIGN_IN_REFUSED, ENROLLMENT_NOT_FOUND (recorded); REQUEST_ID_REUSED, also after it succeeded with another code;
+    /// DEPENDENCY_UNAVAILABLE.
     pub async fn confirm_mfa_enrollment(&self, command: ConfirmMfaEnrollment) -> Outcome<Vec<String>> {
         let ConfirmMfaEnrollment { sign_in_token, code, key, origin } = command;
         let replay_key = origin.request_id.and(sign_in_token.as_ref()).map(replay_key);
@@ -81,10 +109,22 @@ impl Identity {
         let pending = self.may_take(found, NextStep::EnrollMfa).await?;
         let (scope, request_id) = (pending.sign_in.id.uuid(), pending.origin.request_id);
         let confirmation = Confirmation {
-            attempt_id: self.attempt_id(scope, request_id, code.expose()),
+            // Without the code: mfa, which keeps the answer, then knows the request again when it comes with another one.
+            attempt_id: self.attempt_id(scope, request_id, CONFIRMATION),
             code,
             replay_key: replay_key.unwrap_or_default(),
         };
+        let identity = self.clone();
+        to_the_end(async move { identity.confirm(pending, confirmation, key).await }).await
+    }
+
+    async fn confirm(
+        &self,
+        pending: Pending,
+        confirmation: Confirmation,
+        key: Option<sealed::Key>,
+    ) -> Outcome<Vec<String>> {
+        let pending = self.may_ask(pending, EnrollmentCall::Prove).await?;
         match self.mfa.confirm_enrollment(&enrolment(&pending), &confirmation).await {
             Ok(recovery_codes) => Ok(recovery_codes),
             Err(fault) => Err(self.refused_by_mfa(pending, fault, Cost::Nothing, key).await),
@@ -107,11 +147,16 @@ impl Identity {
             return read_sign_in(&answer);
         }
         let pending = self.may_acknowledge(found).await?;
+        let identity = self.clone();
+        read_sign_in(&to_the_end(async move { identity.acknowledge(pending, key).await }).await?)
+    }
+
+    async fn acknowledge(&self, pending: Pending, key: Option<sealed::Key>) -> Outcome<SignInAnswer> {
+        let pending = self.may_ask(pending, EnrollmentCall::Prove).await?;
         match self.mfa.acknowledge_enrollment(&enrolment(&pending)).await {
             Ok(factor) => {
                 let passage = Passage::by_enrollment(pending.sign_in.basis.clone(), factor);
-                let step = LastStep { pending, passage, recovery_codes_left: 0, key };
-                read_sign_in(&self.finish_sign_in(step).await?)
+                self.finish_sign_in(LastStep { pending, passage, recovery_codes_left: 0, key }).await
             }
             Err(fault) => Err(self.refused_by_mfa(pending, fault, Cost::Nothing, key).await),
         }

@@ -220,7 +220,7 @@ impl Identity {
 }
 
 /// What is answered when nothing could be decided: `fault`, or what kept that from being recorded.
-fn unless_recorded(refused: Fault, fault: Fault) -> Fault {
+pub(super) fn unless_recorded(refused: Fault, fault: Fault) -> Fault {
     if refused.reason() == Reason::SignInRefused { fault } else { refused }
 }
 

@@ -9,6 +9,7 @@ use types::{AuthSource, OneTimeCode};
 
 use super::answered_before::leave_if_answered;
 use super::lock_user::{Locked, lock_user};
+use super::to_the_end::to_the_end;
 use super::{Identity, Origin, signed_in};
 use crate::domain::evaluation::{Basis, VerifiedCode};
 use crate::domain::floors::Outdated;
@@ -75,17 +76,17 @@ impl Identity {
             purpose: Purpose::Session(bearer.session_id),
             client: origin.client.clone(),
         };
-        let code = self.mfa.verify_code(&attempt).await.map_err(|fault| self.code_refused(fault))?;
-        let proved = Proved {
-            bearer: bearer.clone(),
-            origin,
-            user_version: standing.user.version,
-            basis: attempt.basis,
-            code,
-            key,
-            now: self.clock.now(),
+        let (identity, of, user_version) = (self.clone(), bearer.clone(), standing.user.version);
+        let work = async move {
+            let verdict = identity.mfa.verify_code(&attempt).await;
+            let code = verdict.map_err(|fault| identity.code_refused(fault))?;
+            let (basis, now) = (attempt.basis, identity.clock.now());
+            let proved = Proved { bearer: of, origin, user_version, basis, code, key, now };
+            // What it comes to is told by the caller: the fault may be an earlier answer.
+            let unit = identity.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved)));
+            Ok::<_, Fault>(unit.await)
         };
-        match self.store.unit("step_up", proved, |unit, proved| Box::pin(record(unit, proved))).await {
+        match to_the_end(work).await? {
             Ok(standing) => self.tokens.issue(&standing, &peer, &self.lifetimes).await,
             // A call of the same request was faster, or the fault is one.
             Err(fault) => {

@@ -7,6 +7,7 @@ use types::{OneTimeCode, Token};
 use super::find_sign_in::Pending;
 use super::open_session::{Opening, Source};
 use super::refuse_sign_in::Cost;
+use super::to_the_end::to_the_end;
 use super::{Identity, Origin};
 use crate::domain::evaluation::Passage;
 use crate::domain::opened::FinishedSignIn;
@@ -49,6 +50,16 @@ impl Identity {
             return read_sign_in(&answer);
         }
         let pending = self.may_take(found, NextStep::VerifyMfa).await?;
+        let identity = self.clone();
+        read_sign_in(&to_the_end(async move { identity.try_code(pending, code, key).await }).await?)
+    }
+
+    async fn try_code(
+        &self,
+        pending: Pending,
+        code: OneTimeCode,
+        key: Option<sealed::Key>,
+    ) -> Outcome<SignInAnswer> {
         let sign_in = &pending.sign_in;
         let attempt = CodeAttempt {
             user: pending.facts.clone(),
@@ -61,8 +72,7 @@ impl Identity {
         match self.mfa.verify_code(&attempt).await {
             Ok(code) => {
                 let passage = Passage::by_code(attempt.basis, code);
-                let step = LastStep { pending, passage, recovery_codes_left: 0, key };
-                read_sign_in(&self.finish_sign_in(step).await?)
+                self.finish_sign_in(LastStep { pending, passage, recovery_codes_left: 0, key }).await
             }
             Err(fault) => Err(self.refused_by_mfa(pending, fault, Cost::OneCode, key).await),
         }
@@ -108,8 +118,8 @@ impl Identity {
             Reason::EnrollmentNotFound
             | Reason::EnrollmentNotConfirmed
             | Reason::EnrollmentTicketRequired
-            | Reason::EnrollmentTicketRefused
-            | Reason::DependencyUnavailable => return fault,
+            | Reason::EnrollmentTicketRefused => return self.refuse_enrollment(pending, fault).await,
+            Reason::DependencyUnavailable | Reason::RequestIdReused => return fault,
             _ => return Fault::new(Reason::DependencyUnavailable).with_cause(fault),
         };
         let Pending { sign_in, facts, origin } = pending;

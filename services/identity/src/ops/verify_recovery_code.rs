@@ -4,7 +4,9 @@ use eventlog::request_record::sealed;
 use fault::Outcome;
 use types::{RecoveryCode, Token};
 
+use super::find_sign_in::Pending;
 use super::refuse_sign_in::Cost;
+use super::to_the_end::to_the_end;
 use super::verify_mfa::LastStep;
 use super::{Identity, Origin};
 use crate::domain::evaluation::Passage;
@@ -47,6 +49,17 @@ impl Identity {
             return recovered(&answer);
         }
         let pending = self.may_take(found, NextStep::VerifyMfa).await?;
+        let identity = self.clone();
+        let work = async move { identity.try_recovery_code(pending, recovery_code, key).await };
+        recovered(&to_the_end(work).await?)
+    }
+
+    async fn try_recovery_code(
+        &self,
+        pending: Pending,
+        recovery_code: RecoveryCode,
+        key: Option<sealed::Key>,
+    ) -> Outcome<SignInAnswer> {
         let sign_in = &pending.sign_in;
         let attempt = RecoveryAttempt {
             user: pending.facts.clone(),
@@ -58,9 +71,9 @@ impl Identity {
         };
         match self.mfa.verify_recovery_code(&attempt).await {
             Ok(code) => {
+                let recovery_codes_left = code.left;
                 let passage = Passage::by_recovery_code(attempt.basis, code);
-                let step = LastStep { pending, passage, recovery_codes_left: code.left, key };
-                recovered(&self.finish_sign_in(step).await?)
+                self.finish_sign_in(LastStep { pending, passage, recovery_codes_left, key }).await
             }
             Err(fault) => Err(self.refused_by_mfa(pending, fault, Cost::OneCode, key).await),
         }

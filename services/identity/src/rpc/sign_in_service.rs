@@ -1,7 +1,7 @@
 //! `countersign.identity.v1.SignInService`
 
 use ::rpc::respond;
-use fault::{Fault, Reason};
+use fault::Fault;
 use proto::identity::sign_in_service_server::SignInService;
 use proto::identity::{
     AcceptInvitationRequest, AcceptInvitationResponse, AcknowledgeMfaEnrollmentRequest,
@@ -18,7 +18,8 @@ use super::fields::{origin, password, session, token};
 use super::sign_in_requests as requests;
 use crate::domain::sign_in::NextStep;
 use crate::ops::{
-    AcceptInvitation, BeginMfaEnrollment, FinishedSignIn, Identity, RecoveredSignIn, StartedSignIn,
+    AcceptInvitation, BeginMfaEnrollment, FinishedSignIn, Identity, PresentedTicket, RecoveredSignIn,
+    StartedSignIn,
 };
 use crate::peers::mfa::PendingSecret;
 
@@ -54,9 +55,9 @@ impl SignInService for SignIns {
     ) -> Result<Response<BeginMfaEnrollmentResponse>, Status> {
         let work = async || {
             let message = request.get_ref();
-            let ticket = match message.enrollment_ticket.as_str() {
-                "" => None,
-                text => Some(text.parse().map_err(|_| Reason::EnrollmentTicketRefused)?),
+            let ticket = match message.enrollment_ticket.trim() {
+                "" => PresentedTicket::Absent,
+                text => text.parse().map_or(PresentedTicket::Malformed, PresentedTicket::Token),
             };
             let command = BeginMfaEnrollment {
                 sign_in_token: token("sign_in_token", &message.sign_in_token)?,

@@ -311,5 +311,7 @@ const fn refusal_to_wire(refusal: Refusal) -> events::SignInRefusal {
         Refusal::CodeRefused => events::SignInRefusal::CodeRefused,
         Refusal::Outdated => events::SignInRefusal::Outdated,
         Refusal::Undecided => events::SignInRefusal::Undecided,
+        Refusal::EnrollmentRefused => events::SignInRefusal::EnrollmentRefused,
+        Refusal::Exhausted => events::SignInRefusal::Exhausted,
     }
 }

@@ -3,7 +3,8 @@
 use fault::Reason;
 use identity::domain::evaluation::Demand;
 use identity::ops::{
-    AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment, FloorChange, apply_floor_change,
+    AcknowledgeMfaEnrollment, BeginMfaEnrollment, ConfirmMfaEnrollment, FloorChange, PresentedTicket,
+    apply_floor_change,
 };
 use proto::events::SignInRefusal;
 use types::{SignInId, Token, UserId};
@@ -47,8 +48,8 @@ async fn acknowledging_opens_a_session_on_the_new_generation_and_ends_what_is_ol
     let session = bench.complete("ada@company.example").await;
     let other = bench.pending("ada@company.example", Demand::Enroll).await;
     let token = bench.pending("ada@company.example", Demand::Enroll).await;
-    let begin =
-        BeginMfaEnrollment { sign_in_token: Some(token.clone()), enrollment_ticket: None, origin: origin() };
+    let (sign_in_token, enrollment_ticket) = (Some(token.clone()), PresentedTicket::Absent);
+    let begin = BeginMfaEnrollment { sign_in_token, enrollment_ticket, origin: origin() };
     bench.identity.begin_mfa_enrollment(begin).await.unwrap();
     bench.identity.confirm_mfa_enrollment(confirm(&token, "123456")).await.unwrap();
 

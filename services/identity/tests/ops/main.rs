@@ -12,9 +12,11 @@
 mod creating;
 mod deadlines;
 mod enrolling;
+mod enrolment_bounds;
 mod external;
 mod floods;
 mod floors;
+mod hanging_up;
 mod inviting;
 mod organizations;
 mod passwords;

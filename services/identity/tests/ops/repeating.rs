@@ -209,18 +209,21 @@ async fn an_enrolment_is_confirmed_under_one_attempt_and_acknowledged_once() {
     bench.user("ada@company.example").await;
     let token = bench.pending("ada@company.example", Demand::Enroll).await;
     let id = RequestId::generate();
-    let confirm = async |id: Option<RequestId>| {
+    let confirm = async |id: Option<RequestId>, code: &str| {
         let command = ConfirmMfaEnrollment {
             sign_in_token: Some(token.clone()),
-            code: "123456".parse().unwrap(),
-            key: id.and_then(|id| key(&bench, &token, id, "confirm")),
+            code: code.parse().unwrap(),
+            key: id.and_then(|id| key(&bench, &token, id, code)),
             origin: Origin { request_id: id, ..origin() },
         };
-        bench.identity.confirm_mfa_enrollment(command).await.unwrap()
+        bench.identity.confirm_mfa_enrollment(command).await
     };
     for asked in [Some(id), Some(id), None] {
-        confirm(asked).await;
+        confirm(asked, "123456").await.unwrap();
     }
+    // The same request with another code is another one, which mfa says; it costs and records nothing.
+    let reused = confirm(Some(id), "000000").await.unwrap_err();
+    assert_eq!((reused.reason(), bench.refusals().await.len()), (Reason::RequestIdReused, 0));
     let (attempts, keys) = (bench.mfa.attempts(), bench.mfa.replay_keys());
     assert!(attempts[0] == attempts[1] && attempts[1] != attempts[2]);
     assert!(keys[0] == keys[1] && keys[0].len() == 32 && keys[2].is_empty());

@@ -97,6 +97,8 @@ pub(crate) fn usable(pending: Option<Pending>, generation: i64, now: Timestamp) 
 pub(crate) enum Confirmation {
     /// It proves the enrolment.
     Proved(Confirmed),
+    /// It is of a time step that is spent: refused, and neither wrong nor a guess.
+    Replayed,
     /// It is wrong.
     Refused {
         /// Wrong codes so far, this one included.
@@ -106,14 +108,14 @@ pub(crate) enum Confirmation {
     },
 }
 
-/// Decides on a compared code. Proving again is allowed and never lowers the spent step.
+/// Decides on a compared code. A fresh code proves again; one that was accepted, or is older, does not (RFC 6238 §5.2).
 #[must_use]
 pub(crate) fn confirm(pending: &Pending, matched: Option<TimeStep>, now: Timestamp) -> Confirmation {
     match matched {
-        Some(step) => {
-            let step = pending.confirmed.map_or(step, |confirmed| confirmed.step.max(step));
-            Confirmation::Proved(Confirmed { step, at: now })
+        Some(step) if pending.confirmed.is_some_and(|confirmed| step <= confirmed.step) => {
+            Confirmation::Replayed
         }
+        Some(step) => Confirmation::Proved(Confirmed { step, at: now }),
         None => {
             let wrong_codes = pending.wrong_codes.saturating_add(1);
             Confirmation::Refused { wrong_codes, destroyed: wrong_codes >= WRONG_CODES }
@@ -166,12 +168,17 @@ mod tests {
     }
 
     #[test]
-    fn the_spent_step_never_falls() {
+    fn a_step_proves_once_and_the_spent_one_only_rises() {
         let confirmed = Some(Confirmed { step: TimeStep(9), at: NOW });
-        let again = Pending { confirmed, ..pending() };
-        for (pending, step, expected) in [(pending(), 8, 8), (again.clone(), 8, 9), (again, 10, 10)] {
-            let proved = Confirmation::Proved(Confirmed { step: TimeStep(expected), at: NOW });
-            assert_eq!(confirm(&pending, Some(TimeStep(step)), NOW), proved);
+        let again = Pending { confirmed, wrong_codes: 4, ..pending() };
+        let proved = |step| Confirmation::Proved(Confirmed { step: TimeStep(step), at: NOW });
+        for (pending, step, expected) in [
+            (pending(), 8, proved(8)),
+            (again.clone(), 8, Confirmation::Replayed),
+            (again.clone(), 9, Confirmation::Replayed),
+            (again, 10, proved(10)),
+        ] {
+            assert_eq!(confirm(&pending, Some(TimeStep(step)), NOW), expected, "{step}");
         }
     }
 }

@@ -8,9 +8,10 @@ use eventlog::Act;
 use eventlog::request_record::sealed::{self, Kept};
 use fault::{Fault, Outcome, Reason};
 use keyring::Keyring;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{EnrollmentId, EventId, FactorId, OrganizationPath, RecoverySetId, SignInId, UserId};
 
+use super::bounded_calls::admit_call;
 use super::lock_events::tell_hammering;
 use super::recovery_key::adopt;
 use super::secrets::{Holder, open, seal};
@@ -80,7 +81,7 @@ impl Mfa {
     ///
     /// # Errors
     /// ENROLLMENT_NOT_FOUND, ENROLLMENT_NOT_CONFIRMED, ENROLLMENT_TICKET_REQUIRED, CORRUPT, REQUEST_ID_REUSED,
-    /// GENERATION_OUTDATED: it was done under this request id, and something has changed since; NOT_YET_IN_FORCE: the factor
+    /// GENERATION_OUTDATED: it was done under this request id, and something has changed since; OVERLOADED; NOT_YET_IN_FORCE: the factor
     /// is active.
     pub(crate) async fn acknowledge_enrollment(
         &self,
@@ -112,11 +113,12 @@ impl Mfa {
 
     async fn activate(&self, context: Context) -> Outcome<Acknowledged> {
         let (of, at, user_id) = (context.path.clone(), context.act.clone(), context.user_id);
-        let unit = self
-            .store
-            .unit("acknowledge_enrollment", context, |unit, context| Box::pin(check(unit, context)));
-        let outcome = or_acknowledged_before(unit.await);
-        self.alarmed(at, &of, user_id, outcome).await?.map_err(|reason| {
+        let unit = |store: Store| async move {
+            let unit =
+                store.unit("acknowledge_enrollment", context, |unit, context| Box::pin(check(unit, context)));
+            or_acknowledged_before(unit.await)
+        };
+        self.settled(&at, &of, user_id, unit).await?.map_err(|reason| {
             rpc::refusal_is_recorded();
             reason.into()
         })
@@ -144,6 +146,7 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resul
     };
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let state = rows::user::lock(unit, user).await?;
+    admit_call(unit, user, *binding, act.at).await?;
     let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
     let pending = usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at);
     let was_done = earlier.as_ref().map(Kept::generation);
@@ -152,13 +155,18 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Resul
     }
     if was_done.is_some() {
         // It was done, and is no more what holds.
-        return Err(Reason::GenerationOutdated.into());
+        return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
     }
     if is_outdated || seen.as_ref().is_some_and(|seen| !seen.is_present(&state, &policy.version())) {
         return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
     }
-    let pending = pending?;
-    let confirmed = pending.confirmed.ok_or(Reason::EnrollmentNotConfirmed)?;
+    let pending = match pending {
+        Ok(pending) => pending,
+        Err(reason) => return Ok(refuse(unit, context, None, reason)),
+    };
+    let Some(confirmed) = pending.confirmed else {
+        return Ok(refuse(unit, context, Some(pending.id), Reason::EnrollmentNotConfirmed));
+    };
     // It may have come to be demanded since this enrolment began. A factor that is replaced has proved more.
     let requires_ticket = state.ticket_required || policy.effective(act.at).requires_ticket;
     if requires_ticket && pending.ticket.is_none() && rows::factor::load_in_unit(unit, user).await?.is_none()

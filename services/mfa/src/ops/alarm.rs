@@ -6,7 +6,7 @@
 use eventlog::Act;
 use eventlog::request_record::sealed::UnreadableAnswer;
 use fault::{Fault, Outcome, Reason};
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{OrganizationPath, UserId};
 
 use super::{Mfa, secrets};
@@ -38,14 +38,25 @@ impl Mfa {
         user_id: UserId,
         outcome: Outcome<T>,
     ) -> Outcome<T> {
-        let Some(unreadable) = outcome.as_ref().err().and_then(what_does_not_open) else { return outcome };
-        rpc::refusal_is_recorded();
-        let context = Context { act, path: path.clone(), user_id, unreadable };
-        let unit = self.store.unit("alarm", context, |unit, context| Box::pin(tell(unit, context)));
-        match unit.await {
-            Err(fault) if !fault.cause().is_some_and(|cause| cause.is::<ToldAlready>()) => Err(fault),
-            _ => outcome,
-        }
+        alarmed(&self.store, act, path, user_id, outcome).await
+    }
+}
+
+/// As [`Mfa::alarmed`].
+pub(super) async fn alarmed<T>(
+    store: &Store,
+    act: Act,
+    path: &OrganizationPath,
+    user_id: UserId,
+    outcome: Outcome<T>,
+) -> Outcome<T> {
+    let Some(unreadable) = outcome.as_ref().err().and_then(what_does_not_open) else { return outcome };
+    rpc::refusal_is_recorded();
+    let context = Context { act, path: path.clone(), user_id, unreadable };
+    let unit = store.unit("alarm", context, |unit, context| Box::pin(tell(unit, context)));
+    match unit.await {
+        Err(fault) if !fault.cause().is_some_and(|cause| cause.is::<ToldAlready>()) => Err(fault),
+        _ => outcome,
     }
 }
 

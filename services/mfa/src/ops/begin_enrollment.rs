@@ -7,15 +7,16 @@ use clock::Timestamp;
 use eventlog::Act;
 use fault::{Fault, Outcome, Reason};
 use keyring::{Keyring, digest};
-use store::{Receipt, Recorded, Unit};
+use store::{Receipt, Recorded, Store, Unit};
 use types::{
     AuthSource, EnrollmentId, Login, OneTimeCode, OrganizationName, OrganizationPath, SignInId, Token,
     TokenHash, UserId,
 };
 use wire::UserState as Standing;
 
+use super::bounded_calls::admit_call;
 use super::secrets::{Holder, seal};
-use super::try_code::{Attempt, End, count, try_code};
+use super::try_code::{Attempt, End, try_code};
 use super::{Call, Mfa, Seen, SignInCall};
 use crate::domain::{
     Chain, ENROLLMENT_LIFETIME, EnrollmentBinding, Factor, Pending, Shown, Thresholds, TicketClaim,
@@ -29,7 +30,18 @@ use crate::store::{self as rows, UserKey};
 pub(crate) struct BeginEnrollment {
     /// A code of the present factor, when there is one.
     pub(crate) code: Option<OneTimeCode>,
-    pub(crate) ticket: Option<Token>,
+    pub(crate) ticket: PresentedTicket,
+}
+
+/// A ticket as it was presented.
+#[derive(Debug, Clone)]
+pub(crate) enum PresentedTicket {
+    /// None was.
+    Absent,
+    /// What was is none of ours by its form: refused like one that is unknown.
+    Malformed,
+    /// One was.
+    Token(Token),
 }
 
 /// What stands between the user and an enrolment.
@@ -48,7 +60,7 @@ struct Context {
     user_id: UserId,
     binding: EnrollmentBinding,
     entry: Entry,
-    ticket: Option<TokenHash>,
+    ticket: PresentedTicket,
     id: EnrollmentId,
     sealed_secret: Vec<u8>,
     expire_time: Timestamp,
@@ -67,7 +79,7 @@ impl Mfa {
         call: SignInCall,
         sign_in_id: SignInId,
         seen: Seen,
-        ticket: Option<Token>,
+        ticket: PresentedTicket,
     ) -> Outcome<Shown> {
         if call.user.auth_source == AuthSource::External {
             return Err(Reason::UserNotLocal.into());
@@ -82,7 +94,7 @@ impl Mfa {
     ///
     /// # Errors
     /// CODE_REFUSED; FACTOR_EXISTS when a factor is present and no code of it was sent; USER_NOT_LOCAL, USER_NOT_ACTIVE;
-    /// ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED.
+    /// ENROLLMENT_TICKET_REQUIRED, ENROLLMENT_TICKET_REFUSED; OVERLOADED: the user's sessions have asked too often.
     pub(crate) async fn begin_enrollment(
         &self,
         caller: &SignedIn,
@@ -109,7 +121,7 @@ impl Mfa {
         (path, login, user_id): (OrganizationPath, Login, UserId),
         binding: EnrollmentBinding,
         entry: Entry,
-        ticket: Option<Token>,
+        ticket: PresentedTicket,
     ) -> Outcome<Shown> {
         let issuer = self.issuer(&path).await?;
         let (secret, id) = (TotpSecret::generate()?, EnrollmentId::generate());
@@ -118,7 +130,7 @@ impl Mfa {
             keyring: Arc::clone(&self.keyring),
             thresholds: self.thresholds,
             sealed_secret: seal(&self.keyring, Holder::Pending(id), user_id, &secret)?,
-            ticket: ticket.as_ref().map(digest::token_hash),
+            ticket,
             act,
             path,
             user_id,
@@ -127,14 +139,13 @@ impl Mfa {
             id,
             expire_time,
         };
-        let (user, act, path) =
-            (UserKey::new(&context.path, user_id), context.act.clone(), context.path.clone());
-        let unit =
-            self.store.unit("begin_enrollment", context, |unit, context| Box::pin(begin(unit, context)));
-        let outcome = self.alarmed(act, &path, user_id, unit.await).await;
-        if let Err(reason) = count(&self.store, user, outcome).await? {
+        let (act, path) = (context.act.clone(), context.path.clone());
+        let unit = |store: Store| async move {
+            store.unit("begin_enrollment", context, |unit, context| Box::pin(begin(unit, context))).await
+        };
+        if let Err(reason) = self.settled(&act, &path, user_id, unit).await? {
             rpc::refusal_is_recorded();
-            return Err(reason.into());
+            return Err(refused(reason, binding));
         }
         show(&issuer, &login, &secret, expire_time)
     }
@@ -156,6 +167,7 @@ async fn begin(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Begun
     let Context { act, path, user_id, binding, entry, .. } = context;
     let user = UserKey::new(path, *user_id);
     let state = rows::user::lock(unit, user).await?;
+    admit_call(unit, user, *binding, act.at).await?;
     let factor = rows::factor::load_in_unit(unit, user).await?;
     let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
     match entry {
@@ -169,18 +181,20 @@ async fn begin(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Begun
         Entry::Session(_, generation) if *generation != state.generation => {
             return Ok(refuse(unit, context, Reason::TokenInvalid));
         }
-        Entry::Session(code, _) => {
-            if let Some(factor) = &factor {
-                let (receipt, reason) = prove(unit, context, code.as_ref(), &state, factor).await?;
+        Entry::Session(code, _) => match (&factor, code) {
+            (Some(_), None) => return Ok(refuse(unit, context, Reason::FactorExists)),
+            (Some(factor), Some(code)) => {
+                let (receipt, reason) = prove(unit, context, code, &state, factor).await?;
                 if let Some(reason) = reason {
                     return Ok(receipt.with(Err(reason)));
                 }
             }
-        }
+            (None, _) => {}
+        },
     }
     // The old factor proves more than a ticket does.
     let requires_ticket = state.ticket_required || policy.effective(act.at).requires_ticket;
-    let claim = claim(unit, user, context.ticket).await?;
+    let claim = claim(unit, user, &context.ticket).await?;
     let ticket = match admit(claim, requires_ticket && factor.is_none(), *binding, act.at) {
         Ok(ticket) => ticket,
         Err(reason) => return Ok(refuse(unit, context, reason)),
@@ -219,14 +233,10 @@ async fn write(
 async fn prove(
     unit: &mut Unit<'_>,
     context: &Context,
-    code: Option<&OneTimeCode>,
+    code: &OneTimeCode,
     state: &UserState,
     factor: &Factor,
 ) -> Outcome<(Receipt, Option<Reason>)> {
-    let code = code.ok_or_else(|| {
-        Fault::new(Reason::FactorExists)
-            .with_message("a factor is configured already; send a fresh code of it")
-    })?;
     let whom = Whom { path: &context.path, user_id: context.user_id };
     let purpose = Purpose { session_id: context.binding.session_id(), ..Purpose::default() };
     let (keyring, thresholds) = (&*context.keyring, context.thresholds);
@@ -242,12 +252,25 @@ fn refuse(unit: &mut Unit<'_>, context: &Context, reason: Reason) -> Recorded<Be
     unit.record(draft).with(Err(reason))
 }
 
-async fn claim(unit: &Unit<'_>, user: UserKey, ticket: Option<TokenHash>) -> Outcome<TicketClaim> {
+/// The recorded refusal as it is answered.
+fn refused(reason: Reason, binding: EnrollmentBinding) -> Fault {
+    match (reason, binding) {
+        (Reason::FactorExists, EnrollmentBinding::Session(_)) => {
+            Fault::new(reason).with_message("a factor is configured already; send a fresh code of it")
+        }
+        _ => reason.into(),
+    }
+}
+
+async fn claim(unit: &Unit<'_>, user: UserKey, ticket: &PresentedTicket) -> Outcome<TicketClaim> {
     Ok(match ticket {
-        None => TicketClaim::Absent,
-        Some(hash) => match rows::ticket::find(unit, user, hash).await? {
-            Some(ticket) => TicketClaim::Found(ticket),
-            None => TicketClaim::Unknown,
-        },
+        PresentedTicket::Absent => TicketClaim::Absent,
+        PresentedTicket::Malformed => TicketClaim::Unknown,
+        PresentedTicket::Token(token) => {
+            match rows::ticket::find(unit, user, digest::token_hash(token)).await? {
+                Some(ticket) => TicketClaim::Found(ticket),
+                None => TicketClaim::Unknown,
+            }
+        }
     })
 }

@@ -6,11 +6,13 @@ use eventlog::request_record::{self, sealed};
 use fault::{Fault, Outcome, Reason};
 use keyring::digest;
 use rpc::CallInfo;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{AuthSource, EventId, Login, OrganizationPath, RequestId, Role, Token, UserId};
 use wire::{UserFacts, UserState as Standing};
 
+use super::kept_answer::replay;
 use super::reset_mfa::{Reset, reset_user};
+use super::settled::in_call;
 use super::{IssuedTicket, Mfa};
 use crate::domain::{TICKET_LIFETIME, UserState};
 use crate::store::events::{self, Whom};
@@ -57,33 +59,44 @@ impl Mfa {
     ///
     /// # Errors
     /// NOT_FOUND: no active local provider administrator has this login; BREAK_GLASS_NOT_NEEDED: another active one has a
-    /// factor with which they can sign in and reset this one. Both leave an event. CLOCK_NOT_TRUSTED, DEPENDENCY_UNAVAILABLE,
-    /// REQUEST_ID_REUSED, GENERATION_OUTDATED; NOT_YET_IN_FORCE: the reset stands.
+    /// factor with which they can sign in and reset this one; CLOCK_NOT_TRUSTED, DEPENDENCY_UNAVAILABLE,
+    /// REQUEST_ID_REUSED, GENERATION_OUTDATED. Each leaves an event. NOT_YET_IN_FORCE: the reset stands.
     pub(crate) async fn break_glass_ticket(
         &self,
         command: BreakGlassTicket,
         call: OperatorCall,
     ) -> Outcome<IssuedTicket> {
         let act = Act::by_operator(&call.info, self.clock.now()).with_request_id(call.request_id);
-        let user = match self.sole_administrator(&command.login).await {
-            Ok(user) => user,
+        let (event_id, answer) = match self.reset_for_operator(command, call.request, act.clone()).await {
+            Ok(reset) => reset,
             Err(fault) => return Err(self.refused(&act, fault).await),
         };
-        self.clock_trust.trusted()?;
-        let ticket = Token::generate().map_err(|error| Fault::new(Reason::Internal).with_cause(error))?;
-        let expire_time = act.at + TICKET_LIFETIME;
-        let (path, user_id, trace_id) = (user.path, user.id, act.trace_id.clone());
-        let (of, at) = (path.clone(), act.clone());
-        let context = Context { act, request: call.request, path, user_id, command, ticket, expire_time };
-        let unit = self
-            .store
-            .unit("break_glass_ticket", context, |unit, context| Box::pin(break_glass(unit, context)));
-        let outcome = self.alarmed(at, &of, user_id, unit.await).await;
-        let (event_id, answer) = request_record::answer(outcome)?;
-        tracing::error!(user = %user_id, trace_id, "BREAK GLASS: the operator resets a provider administrator");
         self.in_force.await_in_force(event_id).await?;
         let (ticket, expire_time) = answer.read_ticket()?;
         Ok(IssuedTicket { ticket, expire_time })
+    }
+
+    async fn reset_for_operator(
+        &self,
+        command: BreakGlassTicket,
+        request: Option<sealed::Key>,
+        act: Act,
+    ) -> Outcome<(EventId, Answer)> {
+        let UserFacts { path, id: user_id, .. } = self.sole_administrator(&command.login).await?;
+        self.clock_trust.trusted()?;
+        let ticket = Token::generate().map_err(|error| Fault::new(Reason::Internal).with_cause(error))?;
+        let expire_time = act.at + TICKET_LIFETIME;
+        let (of, at) = (path.clone(), act.clone());
+        let context = Context { act, request, path, user_id, command, ticket, expire_time };
+        let unit = |store: Store| async move {
+            store
+                .unit("break_glass_ticket", context, |unit, context| Box::pin(break_glass(unit, context)))
+                .await
+        };
+        let reset = request_record::answer(self.settled(&at, &of, user_id, unit).await)?;
+        let trace_id = at.trace_id;
+        tracing::error!(user = %user_id, trace_id, "BREAK GLASS: the operator resets a provider administrator");
+        Ok(reset)
     }
 
     /// The active, local provider administrator of this login, whom no other can help. mfa's copy of identity's log says whom
@@ -109,22 +122,22 @@ impl Mfa {
     /// Leaves the trace of a refusal in the provider's log; what is to be answered.
     async fn refused(&self, act: &Act, fault: Fault) -> Fault {
         let reason = fault.reason();
-        if !matches!(reason, Reason::NotFound | Reason::BreakGlassNotNeeded) {
-            return fault;
-        }
         let provider = match rows::organization::provider(&self.store).await {
             Ok(Some(provider)) => provider,
             // Before the bootstrap there is nobody's log to leave it in.
             Ok(None) => return fault,
             Err(error) => return error.into(),
         };
-        let record =
-            self.store.unit("break_glass_refused", (act.clone(), provider), move |unit, (act, provider)| {
+        let (store, context) = (self.store.clone(), (act.clone(), provider));
+        let record = in_call(async move {
+            let unit = store.unit("break_glass_refused", context, move |unit, (act, provider)| {
                 Box::pin(async move {
                     let draft = events::operator_refused(act, provider, METHOD, reason.as_str());
                     Ok(unit.record(draft).with(()))
                 })
             });
+            unit.await
+        });
         record.await.err().unwrap_or(fault)
     }
 }
@@ -138,8 +151,9 @@ fn is_administrator(user: &UserFacts) -> bool {
 async fn break_glass(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(EventId, Answer)>> {
     let Context { act, request, path, user_id, command, ticket, expire_time } = context;
     let kept = sealed::find(unit, request.as_ref(), act.at).await?;
-    let state = rows::user::lock(unit, UserKey::new(path, *user_id)).await?;
-    sealed::replay(kept, state.generation)?;
+    let user = UserKey::new(path, *user_id);
+    let state = rows::user::lock(unit, user).await?;
+    replay(unit, kept, user, state.generation).await?;
     let whom = Whom { path, user_id: *user_id };
     let why = (command.reason.as_str(), command.ticket_reference.as_str());
     let reset = Reset {

@@ -7,9 +7,11 @@ use eventlog::Act;
 use eventlog::request_record::{self, sealed};
 use fault::{Outcome, Reason};
 use keyring::Keyring;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{AttemptId, EventId, OneTimeCode, OrganizationPath, RecoveryCode, SignInId, UserId};
 
+use super::bounded_calls::admit_call;
+use super::kept_answer::replay;
 use super::recovery_key::keep_pending;
 use super::repeated_attempt::{made_before, or_made_before, unless_made_meanwhile};
 use super::secrets::{Holder, open};
@@ -55,7 +57,7 @@ type Checked = (EventId, Answer);
 
 impl Mfa {
     /// Confirms the enrolment that a sign-in began; the recovery codes that become good with the factor. They are shown only
-    /// now, and to the same attempt again. Proving in another attempt makes other ones.
+    /// now, and to the same attempt again. Proving in another attempt, with a fresh code, makes other ones.
     ///
     /// # Errors
     /// CODE_REFUSED; ENROLLMENT_NOT_FOUND, also after five wrong codes; GENERATION_OUTDATED; REQUEST_ID_REUSED: the attempt
@@ -85,7 +87,7 @@ impl Mfa {
     /// [`Self::confirm_sign_in_enrollment`].
     ///
     /// # Errors
-    /// As [`Self::confirm_sign_in_enrollment`].
+    /// As [`Self::confirm_sign_in_enrollment`]; OVERLOADED: the user's sessions have asked too often.
     pub(crate) async fn confirm_enrollment(
         &self,
         caller: &SignedIn,
@@ -109,13 +111,16 @@ impl Mfa {
     }
 
     async fn confirm(&self, context: Context) -> Outcome<Vec<RecoveryCode>> {
+        let (act, path, user_id) = (context.act.clone(), context.path.clone(), context.user_id);
         let context = Arc::new(context);
-        let unit = || {
-            let context = Arc::clone(&context);
-            self.store.unit("confirm_enrollment", context, |unit, context| Box::pin(check(unit, context)))
+        let unit = |store: Store| async move {
+            let unit = || {
+                let context = Arc::clone(&context);
+                store.unit("confirm_enrollment", context, |unit, context| Box::pin(check(unit, context)))
+            };
+            unless_made_meanwhile(unit).await
         };
-        let outcome = unless_made_meanwhile(unit).await;
-        let outcome = self.alarmed(context.act.clone(), &context.path, context.user_id, outcome).await;
+        let outcome = self.settled(&act, &path, user_id, unit).await;
         let refusal = match or_made_before(request_record::answer(outcome))? {
             Ok((_, answer)) => match answer.refusal()? {
                 None => return answer.read_recovery_codes(),
@@ -134,25 +139,28 @@ async fn check(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<Check
     let user = UserKey::new(path, *user_id);
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let state = rows::user::lock(unit, user).await?;
+    admit_call(unit, user, *binding, act.at).await?;
     if let Some(seen) = seen {
         let policy = rows::policy::load_in_unit(unit, &Chain::of_user(path, *user_id)).await?;
         if !seen.is_present(&state, &policy.version()) {
-            return Ok(refuse(unit, context, Reason::GenerationOutdated));
+            return Ok(refuse(unit, context, None, Reason::GenerationOutdated));
         }
     }
-    sealed::replay(earlier, state.generation)?;
+    replay(unit, earlier, user, state.generation).await?;
     let event_id = match attempt_id {
         None => None,
         Some(id) => match repeated(rows::attempt::find(unit, *id).await?, owner(context), act.at) {
             Ok(None) => Some(rows::attempt::event_id(*id)),
-            // It was accepted, and its answer could not be kept: proving again is as good.
+            // It was accepted, and its answer could not be kept: a fresh code proves again, this one does not.
             Ok(Some(MadeAttempt { verdict: FirstVerdict::Confirmed, .. })) => None,
             Ok(Some(made)) => return Err(made_before(made)),
-            Err(AttemptReused) => return Ok(refuse(unit, context, Reason::CodeRefused)),
+            Err(AttemptReused) => return Ok(refuse(unit, context, None, Reason::CodeRefused)),
         },
     };
-    let pending = usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at)?;
-    prove(unit, context, &pending, event_id).await
+    match usable(rows::pending::load(unit, user, *binding).await?, state.generation, act.at) {
+        Ok(pending) => prove(unit, context, &pending, event_id).await,
+        Err(reason) => Ok(refuse(unit, context, event_id, reason)),
+    }
 }
 
 /// Compares the code with the pending secret, and writes what follows; the event has this id, if any.
@@ -171,7 +179,13 @@ async fn prove(
             let recovery = keep_pending(keyring, pending.id, *user_id, fresh)?;
             rows::pending::confirm(unit, user, *binding, confirmed, &recovery).await?;
             let draft = events::enrollment_confirmed(act, &whom, pending.id, *binding);
-            (draft, Answer::recovery_codes(&fresh.codes))
+            (draft, Answer::pending_codes(&fresh.codes, pending.id, confirmed.step))
+        }
+        Confirmation::Replayed => {
+            let (reason, counts) = (Reason::CodeRefused, (pending.wrong_codes, false));
+            let enrollment = (Some(pending.id), *binding);
+            let draft = events::enrollment_refused(act, &whom, enrollment, counts, reason.as_str());
+            (draft, Answer::refused(reason))
         }
         Confirmation::Refused { wrong_codes, destroyed } => {
             if destroyed {
@@ -198,11 +212,20 @@ async fn prove(
     Ok(receipt.with((event_id, answer)))
 }
 
-/// Refuses before anything is compared.
-fn refuse(unit: &mut Unit<'_>, context: &Context, reason: Reason) -> Recorded<Checked> {
+/// Refuses before anything is compared; the event has this id, if any.
+fn refuse(
+    unit: &mut Unit<'_>,
+    context: &Context,
+    event_id: Option<EventId>,
+    reason: Reason,
+) -> Recorded<Checked> {
     let whom = Whom { path: &context.path, user_id: context.user_id };
     let enrollment = (None, context.binding);
     let draft = events::enrollment_refused(&context.act, &whom, enrollment, (0, false), reason.as_str());
+    let draft = match event_id {
+        Some(id) => draft.with_event_id(id),
+        None => draft,
+    };
     let event_id = draft.event_id();
     unit.record(draft).with((event_id, Answer::refused(reason)))
 }

@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_hours(1);
 const KEPT: time::Duration = time::Duration::days(1);
 
 impl Mfa {
-    /// Removes enrolments and tickets that have been dead for a day, and the marks of alarms as old; how many.
+    /// Removes enrolments and tickets that have been dead for a day, and as old marks of alarms and counts of calls; how many.
     ///
     /// # Errors
     /// The database's.
@@ -23,8 +23,9 @@ impl Mfa {
         let work = self.store.bookkeeping("expire", before, |unit, before| {
             Box::pin(async move {
                 let pending = expiry::delete_pending(unit, *before).await?;
+                let calls = expiry::delete_enrollment_calls(unit, *before).await?;
                 let alarms = secret_alarm::delete_old(unit, *before).await?;
-                Ok(pending + alarms + expiry::delete_tickets(unit, *before).await?)
+                Ok(pending + calls + alarms + expiry::delete_tickets(unit, *before).await?)
             })
         });
         work.await

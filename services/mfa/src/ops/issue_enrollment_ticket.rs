@@ -6,9 +6,10 @@ use eventlog::Act;
 use eventlog::request_record::{self, sealed};
 use fault::{Fault, Outcome, Reason};
 use keyring::digest;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{EventId, OrganizationPath, Token, UserId};
 
+use super::kept_answer::replay;
 use super::{Call, IssuedTicket, Mfa};
 use crate::domain::{Chain, TICKET_LIFETIME, Target, may_change};
 use crate::store::events::{self, Whom};
@@ -53,10 +54,12 @@ impl Mfa {
         let (path, kept, expire_time) = (located.path().clone(), call.kept.clone(), act.at + TICKET_LIFETIME);
         let (of, at, user_id) = (path.clone(), act.clone(), command.user_id);
         let context = Context { act, path, command, kept, ticket, expire_time };
-        let unit = self
-            .store
-            .unit("issue_enrollment_ticket", context, |unit, context| Box::pin(issue(unit, context)));
-        let outcome = self.alarmed(at, &of, user_id, unit.await).await;
+        let unit = |store: Store| async move {
+            store
+                .unit("issue_enrollment_ticket", context, |unit, context| Box::pin(issue(unit, context)))
+                .await
+        };
+        let outcome = self.settled(&at, &of, user_id, unit).await;
         let (_, answer) = request_record::answer(outcome)?;
         let (ticket, expire_time) = answer.read_ticket()?;
         Ok(IssuedTicket { ticket, expire_time })
@@ -68,7 +71,7 @@ async fn issue(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(Even
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let (user, whom) = (UserKey::new(path, command.user_id), Whom { path, user_id: command.user_id });
     let state = rows::user::lock(unit, user).await?;
-    sealed::replay(earlier, state.generation)?;
+    replay(unit, earlier, user, state.generation).await?;
     if rows::factor::load_in_unit(unit, user).await?.is_some() {
         return Err(Reason::FactorExists.into());
     }

@@ -7,11 +7,12 @@ use eventlog::Act;
 use eventlog::request_record::{self, sealed};
 use fault::{Outcome, Reason};
 use keyring::Keyring;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{EventId, OneTimeCode, RecoveryCode, RecoverySetId};
 
+use super::kept_answer::replay;
 use super::recovery_key::keep;
-use super::try_code::{Attempt, End, count, try_code};
+use super::try_code::{Attempt, End, try_code};
 use super::{Call, Mfa};
 use crate::domain::{FreshCodes, Thresholds};
 use crate::store::events::{self, Detail, NotificationKind, Purpose, Whom};
@@ -40,7 +41,6 @@ impl Mfa {
         code: OneTimeCode,
         call: &Call,
     ) -> Outcome<Vec<RecoveryCode>> {
-        let user = UserKey::new(&caller.path, caller.user_id);
         let context = Context {
             keyring: Arc::clone(&self.keyring),
             thresholds: self.thresholds,
@@ -52,11 +52,15 @@ impl Mfa {
             set_id: RecoverySetId::generate(),
         };
         let act = context.act.clone();
-        let unit = self
-            .store
-            .unit("regenerate_recovery_codes", context, |unit, context| Box::pin(regenerate(unit, context)));
-        let outcome = self.alarmed(act, &caller.path, caller.user_id, unit.await).await;
-        let (_, answer) = request_record::answer(count(&self.store, user, outcome).await)?;
+        let unit = |store: Store| async move {
+            store
+                .unit("regenerate_recovery_codes", context, |unit, context| {
+                    Box::pin(regenerate(unit, context))
+                })
+                .await
+        };
+        let outcome = self.settled(&act, &caller.path, caller.user_id, unit).await;
+        let (_, answer) = request_record::answer(outcome)?;
         if let Some(reason) = answer.refusal()? {
             rpc::refusal_is_recorded();
             return Err(reason.into());
@@ -71,7 +75,7 @@ async fn regenerate(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<
         (UserKey::new(&caller.path, caller.user_id), Whom { path: &caller.path, user_id: caller.user_id });
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
     let state = rows::user::lock(unit, user).await?;
-    sealed::replay(earlier, state.generation)?;
+    replay(unit, earlier, user, state.generation).await?;
     let factor = rows::factor::load_in_unit(unit, user).await?.ok_or(Reason::FactorMissing)?;
     let purpose = Purpose { session_id: Some(caller.session_id), ..Purpose::default() };
     let (thresholds, whose) = (*thresholds, whom.clone());
@@ -88,7 +92,7 @@ async fn regenerate(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<
     let (kind, event_id) = (NotificationKind::RecoveryCodesGenerated, draft.event_id());
     let receipt = unit.record(draft);
     let _also = unit.record(events::notification_due(act, &whom, kind, event_id, Detail::default()));
-    let answer = Answer::recovery_codes(&fresh.codes);
+    let answer = Answer::recovery_codes(&fresh.codes, *set_id);
     sealed::insert(unit, kept.as_ref(), event_id, state.generation, &answer, act.at).await?;
     Ok(receipt.with((event_id, answer)))
 }

@@ -7,10 +7,10 @@ use eventlog::Act;
 use eventlog::request_record::{self, sealed};
 use fault::{Outcome, Reason};
 use keyring::Keyring;
-use store::{Recorded, Unit};
+use store::{Recorded, Store, Unit};
 use types::{EventId, FactorId, OneTimeCode};
 
-use super::try_code::{Attempt, End, count, try_code};
+use super::try_code::{Attempt, End, try_code};
 use super::{Call, Mfa};
 use crate::domain::{Chain, Thresholds};
 use crate::store::adoption::marks;
@@ -46,7 +46,6 @@ impl Mfa {
         command: RemoveFactor,
         call: &Call,
     ) -> Outcome<()> {
-        let user = UserKey::new(&caller.path, caller.user_id);
         let context = Context {
             keyring: Arc::clone(&self.keyring),
             thresholds: self.thresholds,
@@ -56,9 +55,11 @@ impl Mfa {
             command,
         };
         let act = context.act.clone();
-        let unit = self.store.unit("remove_factor", context, |unit, context| Box::pin(remove(unit, context)));
-        let outcome = self.alarmed(act, &caller.path, caller.user_id, unit.await).await;
-        let (event_id, answer) = request_record::answer(count(&self.store, user, outcome).await)?;
+        let unit = |store: Store| async move {
+            store.unit("remove_factor", context, |unit, context| Box::pin(remove(unit, context))).await
+        };
+        let outcome = self.settled(&act, &caller.path, caller.user_id, unit).await;
+        let (event_id, answer) = request_record::answer(outcome)?;
         if let Some(reason) = answer.refusal()? {
             rpc::refusal_is_recorded();
             return Err(reason.into());

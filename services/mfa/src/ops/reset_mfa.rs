@@ -6,10 +6,11 @@ use eventlog::Act;
 use eventlog::request_record::{self, sealed};
 use fault::{Fault, Outcome, Reason};
 use keyring::digest;
-use store::{Receipt, Recorded, Unit};
+use store::{Receipt, Recorded, Store, Unit};
 use types::{EventId, OrganizationPath, Token, TokenHash, UserId};
 
 use super::change_enforcement::destroy;
+use super::kept_answer::replay;
 use super::set_policy::{mark, next_version, set_by};
 use super::{Call, IssuedTicket, Mfa};
 use crate::domain::{Chain, Setting, TICKET_LIFETIME, Target, UserState, may_change};
@@ -60,8 +61,10 @@ impl Mfa {
         let (path, kept, expire_time) = (located.path().clone(), call.kept.clone(), act.at + TICKET_LIFETIME);
         let (of, at, user_id) = (path.clone(), act.clone(), command.user_id);
         let context = Context { act, path, command, kept, ticket, expire_time };
-        let unit = self.store.unit("reset_mfa", context, |unit, context| Box::pin(reset(unit, context)));
-        let outcome = self.alarmed(at, &of, user_id, unit.await).await;
+        let unit = |store: Store| async move {
+            store.unit("reset_mfa", context, |unit, context| Box::pin(reset(unit, context))).await
+        };
+        let outcome = self.settled(&at, &of, user_id, unit).await;
         let (event_id, answer) = request_record::answer(outcome)?;
         self.in_force.await_in_force(event_id).await?;
         let (ticket, expire_time) = answer.read_ticket()?;
@@ -72,8 +75,9 @@ impl Mfa {
 async fn reset(unit: &mut Unit<'_>, context: &Context) -> Outcome<Recorded<(EventId, Answer)>> {
     let Context { act, path, command, kept, ticket, expire_time } = context;
     let earlier = sealed::find(unit, kept.as_ref(), act.at).await?;
-    let state = rows::user::lock(unit, UserKey::new(path, command.user_id)).await?;
-    sealed::replay(earlier, state.generation)?;
+    let user = UserKey::new(path, command.user_id);
+    let state = rows::user::lock(unit, user).await?;
+    replay(unit, earlier, user, state.generation).await?;
     let reset = Reset {
         act,
         whom: Whom { path, user_id: command.user_id },

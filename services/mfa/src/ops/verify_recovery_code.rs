@@ -13,10 +13,12 @@ use store::{Receipt, Recorded, Store, Unit};
 use tracing::Instrument as _;
 use types::{AttemptId, AuthSource, FactorId, RecoveryCode, SignInId};
 
+use super::alarm::alarmed;
 use super::lock_events::tell_wrong;
 use super::recovery_attempts::tell_hammering;
 use super::recovery_key::open_key;
 use super::repeated_attempt::{made_before, or_made_before, unless_made_meanwhile};
+use super::settled::in_call;
 use super::{Mfa, Seen, SignInCall};
 use crate::domain::{
     AttemptKind, AttemptOwner, Attempts, Chain, FirstVerdict, MadeAttempt, Matched, RecoveryVerdict,
@@ -77,14 +79,18 @@ impl Mfa {
         let chain = Chain::of_user(&call.user.path, call.user.id);
         let (keyring, thresholds, act) = (Arc::clone(&self.keyring), self.thresholds, call.act(now));
         let context = Arc::new(Context { keyring, thresholds, act, call, command, chain });
-        let unit = || {
-            let context = Arc::clone(&context);
-            self.store.unit("verify_recovery_code", context, |unit, context| Box::pin(verify(unit, context)))
-        };
-        let (path, user_id) = (&context.call.user.path, context.call.user.id);
-        let outcome = unless_made_meanwhile(unit).await;
-        let outcome = self.alarmed(context.act.clone(), path, user_id, outcome).await;
-        match or_made_before(count(&self.store, UserKey::new(path, user_id), outcome).await)? {
+        let store = self.store.clone();
+        let outcome = in_call(async move {
+            let unit = || {
+                let context = Arc::clone(&context);
+                store.unit("verify_recovery_code", context, |unit, context| Box::pin(verify(unit, context)))
+            };
+            let (path, user_id) = (&context.call.user.path, context.call.user.id);
+            let outcome = unless_made_meanwhile(unit).await;
+            let outcome = alarmed(&store, context.act.clone(), path, user_id, outcome).await;
+            count(&store, UserKey::new(path, user_id), outcome).await
+        });
+        match or_made_before(outcome.await)? {
             Ok(RecoveryVerdict::Accepted { left, .. }) => Ok(RecoveryVerified { verify_time: now, left }),
             Ok(refused) => Err(refused.reason().unwrap_or(Reason::CodeRefused).into()),
             Err(MadeAttempt { verdict: FirstVerdict::RecoveryCodeAccepted { left }, at, .. }) => {

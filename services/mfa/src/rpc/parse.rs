@@ -1,16 +1,16 @@
 //! Requests as commands. What cannot be read is an INVALID_ARGUMENT that names the field; nothing unspecified or unknown
 //! ever means "off".
 
-use fault::{Fault, Outcome, Reason};
+use fault::{Fault, Outcome};
 use proto::mfa;
 use proto::mfa::target::Target as Wire;
-use types::{Reasoning, SessionId, Token};
+use types::{Reasoning, SessionId};
 use wire::{Client, PolicyVersion, UserFacts, id, optional_id};
 
 use crate::domain::{Change, ChangeKind, ProviderScope, Target};
 use crate::ops::{
-    BeginEnrollment, BreakGlassTicket, ChangeEnforcement, IssueEnrollmentTicket, RemoveFactor, ResetMfa,
-    Seen, SignInCall, UnlockUser, VerifyCode, VerifyRecoveryCode,
+    BeginEnrollment, BreakGlassTicket, ChangeEnforcement, IssueEnrollmentTicket, PresentedTicket,
+    RemoveFactor, ResetMfa, Seen, SignInCall, UnlockUser, VerifyCode, VerifyRecoveryCode,
 };
 
 pub(super) fn target(target: Option<&mfa::Target>) -> Outcome<Target> {
@@ -74,17 +74,16 @@ fn change(
 pub(super) fn begin(request: &mfa::BeginEnrollmentRequest) -> Outcome<BeginEnrollment> {
     Ok(BeginEnrollment {
         code: optional_id("code", &request.code)?,
-        ticket: ticket(&request.enrollment_ticket)?,
+        ticket: ticket(&request.enrollment_ticket),
     })
 }
 
 /// A ticket as somebody typed it in. What is no ticket of ours in form is answered like one that is unknown.
-pub(super) fn ticket(text: &str) -> Outcome<Option<Token>> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Ok(None);
+pub(super) fn ticket(text: &str) -> PresentedTicket {
+    match text.trim() {
+        "" => PresentedTicket::Absent,
+        text => text.parse().map_or(PresentedTicket::Malformed, PresentedTicket::Token),
     }
-    text.parse().map(Some).map_err(|_| Reason::EnrollmentTicketRefused.into())
 }
 
 pub(super) fn remove(request: &mfa::RemoveFactorRequest) -> Outcome<RemoveFactor> {
@@ -172,6 +171,7 @@ pub(super) fn sign_in_call<M>(
 
 #[cfg(test)]
 mod tests {
+    use fault::Reason;
     use types::OrganizationId;
 
     use super::*;

@@ -58,7 +58,7 @@ impl VerificationService for VerificationHandlers {
             let call = parse::sign_in_call(&request, wire.user.as_ref(), None, wire.client.as_ref())?;
             let sign_in = id("sign_in_id", &wire.sign_in_id)?;
             let seen = parse::seen(wire.generation, wire.policy_version.as_ref());
-            let ticket = parse::ticket(&wire.enrollment_ticket)?;
+            let ticket = parse::ticket(&wire.enrollment_ticket);
             let shown = self.0.begin_sign_in_enrollment(call, sign_in, seen, ticket).await;
             shown.map(render::begun_at_sign_in)
         };

@@ -2,9 +2,12 @@
 
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
-use types::{RecoveryCode, Token};
+use keyring::digest;
+use types::{EnrollmentId, RecoveryCode, RecoverySetId, Token, TokenHash};
 use wire::timestamp_to_wire;
 use zeroize::Zeroize;
+
+use crate::domain::TimeStep;
 
 /// What a mutation was answered: a refusal that counted, or what it made.
 #[derive(Clone, PartialEq, prost::Message)]
@@ -19,6 +22,27 @@ pub(crate) struct Answer {
     expire_time: Option<prost_types::Timestamp>,
     #[prost(string, repeated, tag = "4")]
     recovery_codes: Vec<String>,
+    /// Of recovery codes that are good: their set.
+    #[prost(string, tag = "5")]
+    recovery_set_id: String,
+    /// Of recovery codes that become good with a factor: their enrolment, and the time step that proved it.
+    #[prost(string, tag = "6")]
+    enrollment_id: String,
+    #[prost(int64, tag = "7")]
+    step: i64,
+}
+
+/// What an answer handed out, as it is known in rows: others may have replaced it since.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum HandedOut {
+    /// Nothing that could be replaced.
+    Nothing,
+    /// A ticket.
+    Ticket(TokenHash),
+    /// The recovery codes of a factor.
+    RecoverySet(RecoverySetId),
+    /// The recovery codes of an enrolment, shown when a code of this time step proved it.
+    PendingCodes(EnrollmentId, TimeStep),
 }
 
 impl Answer {
@@ -42,8 +66,22 @@ impl Answer {
         answer
     }
 
-    /// Recovery codes.
-    pub(crate) fn recovery_codes(codes: &[RecoveryCode]) -> Self {
+    /// The recovery codes of a set.
+    pub(crate) fn recovery_codes(codes: &[RecoveryCode], set: RecoverySetId) -> Self {
+        let mut answer = Self::of_codes(codes);
+        answer.recovery_set_id = set.to_string();
+        answer
+    }
+
+    /// The recovery codes of an enrolment that a code of this time step proved.
+    pub(crate) fn pending_codes(codes: &[RecoveryCode], enrollment: EnrollmentId, step: TimeStep) -> Self {
+        let mut answer = Self::of_codes(codes);
+        answer.enrollment_id = enrollment.to_string();
+        answer.step = step.0;
+        answer
+    }
+
+    fn of_codes(codes: &[RecoveryCode]) -> Self {
         let mut answer = Self::default();
         answer.recovery_codes = codes.iter().map(|code| code.expose().to_owned()).collect();
         answer
@@ -68,6 +106,25 @@ impl Answer {
         let ticket = self.ticket.parse().map_err(|_| corrupt())?;
         let at = self.expire_time.as_ref().ok_or_else(corrupt)?;
         Ok((ticket, wire::timestamp("expire_time", at).map_err(|_| corrupt())?))
+    }
+
+    /// What was handed out.
+    ///
+    /// # Errors
+    /// As [`Self::refusal`].
+    pub(crate) fn handed_out(&self) -> Outcome<HandedOut> {
+        if !self.ticket.is_empty() {
+            let ticket: Token = self.ticket.parse().map_err(|_| corrupt())?;
+            return Ok(HandedOut::Ticket(digest::token_hash(&ticket)));
+        }
+        if !self.enrollment_id.is_empty() {
+            let id = self.enrollment_id.parse().map_err(|_| corrupt())?;
+            return Ok(HandedOut::PendingCodes(id, TimeStep(self.step)));
+        }
+        if self.recovery_codes.is_empty() {
+            return Ok(HandedOut::Nothing);
+        }
+        self.recovery_set_id.parse().map(HandedOut::RecoverySet).map_err(|_| corrupt())
     }
 
     /// The recovery codes.

@@ -13,6 +13,16 @@ pub(crate) async fn delete_pending(unit: &Unit<'_>, before: Timestamp) -> Result
     unit.execute(SQL, &[&before]).await
 }
 
+/// Removes the counts of calls about enrolments in hours that began before `before`; how many.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn delete_enrollment_calls(unit: &Unit<'_>, before: Timestamp) -> Result<u64, StoreError> {
+    const SQL: &str = "-- expiry::delete_enrollment_calls
+        DELETE FROM enrollment_calls WHERE window_start < $1";
+    unit.execute(SQL, &[&before]).await
+}
+
 /// Removes tickets that expired before `before`; how many.
 ///
 /// # Errors

@@ -91,6 +91,23 @@ pub(crate) async fn confirm(
     .await
 }
 
+/// Whether a user has this enrolment under way, and a code of this time step was the last that proved it.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn is_confirmed_at(
+    unit: &Unit<'_>,
+    user: UserKey,
+    id: EnrollmentId,
+    step: TimeStep,
+) -> Result<bool, StoreError> {
+    const SQL: &str = "-- pending::is_confirmed_at
+        SELECT FROM pending_enrollment
+        WHERE organization_id = $1 AND user_id = $2 AND enrollment_id = $3 AND confirmed_step = $4";
+    let (organization, user) = (user.organization_id.uuid(), user.user_id.uuid());
+    Ok(unit.query_opt(SQL, &[&organization, &user, &id.uuid(), &step.0]).await?.is_some())
+}
+
 /// Keeps the number of wrong codes.
 ///
 /// # Errors

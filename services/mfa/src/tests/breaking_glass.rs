@@ -167,6 +167,8 @@ async fn nobody_but_an_active_local_provider_administrator_is_let_in_this_way() 
         Reason::DependencyUnavailable
     );
     assert_eq!((fixture.count("enrollment_ticket").await, fixture.count("enforcement").await), (0, 0));
+    let refused = fixture.operator_refusals().await;
+    assert_eq!(refused[8..], ["CLOCK_NOT_TRUSTED", "DEPENDENCY_UNAVAILABLE"]);
 }
 
 #[tokio::test]
@@ -202,4 +204,5 @@ async fn a_lost_answer_is_given_again_and_never_of_an_older_generation() {
     fixture.acknowledge(&sign_in).await.unwrap();
     assert_eq!(refusal(fixture.break_glass(request).await), Reason::GenerationOutdated);
     assert_eq!(fixture.count("factor").await, 1);
+    assert_eq!(fixture.operator_refusals().await, ["REQUEST_ID_REUSED", "GENERATION_OUTDATED"]);
 }

@@ -113,13 +113,16 @@ async fn a_wrong_code_counts_once_under_its_attempt() {
 }
 
 #[tokio::test]
-async fn where_the_answer_could_not_be_kept_proving_again_is_as_good() {
+async fn where_the_answer_could_not_be_kept_a_fresh_code_proves_again() {
     let (fixture, tree) = Fixture::with_tree().await;
     let (sign_in, attempt) = (fixture.sign_in(&tree.company_user).await, AttemptId::generate());
     let phone = fixture.begin(&sign_in, "").await.unwrap();
     let code = phone.code(&fixture);
     let first = fixture.confirm_with(sign_in.confirm_as(&code, attempt, &[])).await.unwrap();
-    let second = fixture.confirm_with(sign_in.confirm_as(&code, attempt, &[])).await.unwrap();
+    let again = fixture.confirm_with(sign_in.confirm_as(&code, attempt, &[])).await;
+    assert_eq!(refusal(again), Reason::CodeRefused);
+    let fresh = phone.code_at(&fixture, 1);
+    let second = fixture.confirm_with(sign_in.confirm_as(&fresh, AttemptId::generate(), &[])).await.unwrap();
     assert_ne!(first, second);
     fixture.acknowledge(&sign_in).await.unwrap();
     let next = fixture.sign_in(&tree.company_user).await;

@@ -35,7 +35,7 @@ async fn the_services_role_may_do_what_it_does_and_no_more() {
 #[tokio::test]
 async fn every_table_and_column_of_ours_is_explained_and_user_scoped_keys_lead_with_the_organisation() {
     let fixture = Fixture::new().await;
-    let tables = "('organization', 'known_user', 'enforcement', 'user_mfa', 'factor', 'pending_enrollment', 'enrollment_ticket', 'adoption_mark', 'adoption_user', 'adoption_total', 'recovery_codes', 'recovery_attempts', 'secret_alarm')";
+    let tables = "('organization', 'known_user', 'enforcement', 'user_mfa', 'factor', 'pending_enrollment', 'enrollment_ticket', 'adoption_mark', 'adoption_user', 'adoption_total', 'recovery_codes', 'recovery_attempts', 'secret_alarm', 'enrollment_calls')";
     let sql = format!(
         "SELECT c.relname || '.' || a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
          WHERE c.relname IN {tables} AND a.attnum > 0 AND NOT a.attisdropped
@@ -48,7 +48,7 @@ async fn every_table_and_column_of_ours_is_explained_and_user_scoped_keys_lead_w
          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
          WHERE i.indisprimary AND c.relname IN {tables} AND a.attname = 'organization_id'"
     );
-    assert_eq!(fixture.rows.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 13);
+    assert_eq!(fixture.rows.query_one(&sql, &[]).await.unwrap().get::<_, i64>(0), 14);
 }
 
 #[tokio::test]

@@ -60,6 +60,7 @@ pub(crate) struct ScriptedMfa {
     clock: ManualClock,
     state: Mutex<State>,
     before_acknowledging: Mutex<Option<BoxFuture<'static, ()>>>,
+    before_deciding: Mutex<Option<BoxFuture<'static, ()>>>,
 }
 
 struct State {
@@ -73,6 +74,10 @@ struct State {
     tickets: usize,
     attempts: Vec<AttemptId>,
     replay_keys: Vec<Vec<u8>>,
+    /// The code of each confirmation that succeeded, by its attempt.
+    confirmed: HashMap<AttemptId, String>,
+    enrollment_calls: usize,
+    refused_enrollments: Option<Reason>,
 }
 
 impl ScriptedMfa {
@@ -88,8 +93,12 @@ impl ScriptedMfa {
             tickets: 0,
             attempts: Vec::new(),
             replay_keys: Vec::new(),
+            confirmed: HashMap::new(),
+            enrollment_calls: 0,
+            refused_enrollments: None,
         };
-        Self { clock, state: Mutex::new(state), before_acknowledging: Mutex::default() }
+        let (before_acknowledging, before_deciding) = (Mutex::default(), Mutex::default());
+        Self { clock, state: Mutex::new(state), before_acknowledging, before_deciding }
     }
 
     pub(crate) fn demand(&self, demand: Demand) {
@@ -119,6 +128,28 @@ impl ScriptedMfa {
         *self.before_acknowledging.lock().unwrap() = Some(work);
     }
 
+    /// What happens while mfa decides on the next code of any kind.
+    pub(crate) fn before_deciding(&self, work: BoxFuture<'static, ()>) {
+        *self.before_deciding.lock().unwrap() = Some(work);
+    }
+
+    async fn decide(&self) {
+        let work = self.before_deciding.lock().unwrap().take();
+        if let Some(work) = work {
+            work.await;
+        }
+    }
+
+    /// Refuses everything about enrolments for this reason.
+    pub(crate) fn refuse_enrollments(&self, reason: Option<Reason>) {
+        self.state.lock().unwrap().refused_enrollments = reason;
+    }
+
+    /// How often an enrolment was begun, confirmed or acknowledged.
+    pub(crate) fn enrollment_calls(&self) -> usize {
+        self.state.lock().unwrap().enrollment_calls
+    }
+
     pub(crate) fn evaluations(&self) -> usize {
         self.state.lock().unwrap().evaluations
     }
@@ -131,6 +162,17 @@ impl ScriptedMfa {
     /// The keys that came with confirmations, in order.
     pub(crate) fn replay_keys(&self) -> Vec<Vec<u8>> {
         self.state.lock().unwrap().replay_keys.clone()
+    }
+
+    /// The same for a call about an enrolment, which is counted.
+    fn answer_enrollment<T>(&self, with: impl FnOnce(&mut State) -> Outcome<T>) -> Outcome<T> {
+        self.answer(|state| {
+            state.enrollment_calls += 1;
+            match state.refused_enrollments {
+                Some(reason) => Err(reason.into()),
+                None => with(state),
+            }
+        })
     }
 
     /// The state, if mfa can be reached.
@@ -173,6 +215,7 @@ impl Mfa for ScriptedMfa {
     }
 
     async fn verify_code(&self, attempt: &CodeAttempt) -> Outcome<VerifiedCode> {
+        self.decide().await;
         self.answer(|state| {
             state.attempts.push(attempt.attempt_id);
             check(state, attempt.code.expose())?;
@@ -181,6 +224,7 @@ impl Mfa for ScriptedMfa {
     }
 
     async fn verify_recovery_code(&self, attempt: &RecoveryAttempt) -> Outcome<VerifiedRecoveryCode> {
+        self.decide().await;
         self.answer(|state| {
             state.attempts.push(attempt.attempt_id);
             check(state, attempt.recovery_code.expose())?;
@@ -189,7 +233,7 @@ impl Mfa for ScriptedMfa {
     }
 
     async fn begin_enrollment(&self, _: &Enrolment, _: &str) -> Outcome<PendingSecret> {
-        self.answer(|_| {
+        self.answer_enrollment(|_| {
             Ok(PendingSecret {
                 otpauth_uri: "otpauth://totp/x".to_owned(),
                 secret_base32: "ABCD".to_owned(),
@@ -202,10 +246,17 @@ impl Mfa for ScriptedMfa {
     }
 
     async fn confirm_enrollment(&self, _: &Enrolment, confirmation: &Confirmation) -> Outcome<Vec<String>> {
-        self.answer(|state| {
-            state.attempts.push(confirmation.attempt_id);
+        self.decide().await;
+        self.answer_enrollment(|state| {
+            let (attempt, code) = (confirmation.attempt_id, confirmation.code.expose());
+            state.attempts.push(attempt);
             state.replay_keys.push(confirmation.replay_key.clone());
-            check(state, confirmation.code.expose()).map(|()| vec!["code".to_owned()])
+            if state.confirmed.get(&attempt).is_some_and(|confirmed| confirmed != code) {
+                return Err(Reason::RequestIdReused.into());
+            }
+            check(state, code)?;
+            state.confirmed.insert(attempt, code.to_owned());
+            Ok(vec!["code".to_owned()])
         })
     }
 
@@ -214,7 +265,7 @@ impl Mfa for ScriptedMfa {
         if let Some(work) = work {
             work.await;
         }
-        self.answer(|state| {
+        self.answer_enrollment(|state| {
             state.generation += 1;
             Ok(EnrolledFactor { verify_time: self.clock.now(), generation: state.generation })
         })
