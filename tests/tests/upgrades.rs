@@ -75,6 +75,19 @@ fn up_to_the_release(sets: Vec<MigrationSet>) -> Vec<MigrationSet> {
         .collect()
 }
 
+/// Two branches that were merged may each have brought a migration of the same number.
+#[test]
+fn every_migration_has_a_number_of_its_own() {
+    for set in [tenant::migrations(), identity::migrations(), mfa::migrations()].concat_sets() {
+        let mut names = BTreeMap::new();
+        for migration in &set.migrations {
+            let other = names.insert(migration.version(), migration.name().to_owned());
+            let (set, version, name) = (set.history_table, migration.version(), migration.name());
+            assert_eq!(other, None, "{set}: {name} has the number {version} of another one");
+        }
+    }
+}
+
 #[test]
 fn released_levels_are_of_migrations_that_exist() {
     let sets = [tenant::migrations(), identity::migrations(), mfa::migrations()].concat_sets();

@@ -46,8 +46,7 @@ mod tests {
             throttle.succeeded();
         }
         assert!(!throttle.failed());
-        throttle.succeeded();
-        for _ in 0..9 {
+        for _ in 0..11 {
             throttle.succeeded();
         }
         assert!(throttle.failed());
