@@ -283,7 +283,7 @@ impl ToSql for Unencodable {
 #[tokio::test]
 async fn nothing_is_committed_when_a_statement_of_the_last_flight_cannot_leave() {
     let database = database().await;
-    let store = Store::connect_lazily(&database.service_url, PoolOptions::default()).unwrap();
+    let store = Store::connect_lazily(&database.service_url(), PoolOptions::default()).unwrap();
     for _ in 0..2 {
         let unit = store.unit("unencodable", (), |unit, ()| {
             Box::pin(async move {
