@@ -6,6 +6,8 @@
 mod authenticate;
 mod call;
 mod client;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod liveness;
 mod server;
 mod status;

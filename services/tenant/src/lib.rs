@@ -11,4 +11,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+#[cfg(fuzzing)]
+pub use rpc::fuzzing;
+
 pub use app::{Config, migrations, run, start};

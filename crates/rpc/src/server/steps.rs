@@ -24,6 +24,8 @@ pub(super) use admit_peer::AdmitPeer;
 pub(super) use admit_user::AdmitUser;
 pub(super) use authenticate::Authenticate;
 pub(super) use bound_time::BoundTime;
+#[cfg(fuzzing)]
+pub(super) use {authenticate::bearer, bound_time::deadline};
 pub(super) use catch_panic::CatchPanic;
 pub(super) use find_rule::FindRule;
 pub(super) use know_peer::KnowPeer;
