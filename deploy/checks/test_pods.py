@@ -1,16 +1,17 @@
 """Pods are what the design asks for, and everything that one object names in another is there."""
 
+import base64
 import unittest
 
 from deploy.checks.manifests import OVERLAYS, SERVICES, drawn_secrets, named, of_kind, pod_templates, rendered, selects
 
-# What an operator of the cluster brings: credentials of the store of backups.
-BROUGHT = {"countersign-backup"}
+# What CloudNativePG makes for a cluster of that name.
+MADE = {"production": {"countersign-db-ca": {"ca.crt", "ca.key"}}, "dev": {}}
 
 
 def secrets(overlay):
     """Name to keys of every Secret that will be there."""
-    there = {one["metadata"]["name"]: set(one["data"]) for one in drawn_secrets(overlay)}
+    there = {one["metadata"]["name"]: set(one["data"]) for one in drawn_secrets(overlay)} | MADE[overlay]
     for one in of_kind(overlay, "Certificate"):
         there[one["spec"]["secretName"]] = {"ca.crt", "tls.crt", "tls.key"}
     return there
@@ -113,10 +114,24 @@ class Pods(unittest.TestCase):
         for overlay in OVERLAYS:
             for name, labels, spec in pod_templates(overlay):
                 volumes = [volume["secret"] for volume in spec["volumes"] if volume.get("secret", {}).get("secretName", "").endswith("-database")]
+                named = {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
+                self.assertEqual("countersign-db-ca" in named, overlay == "production" and bool(volumes), name)
                 for secret in volumes:
                     keys = {item["key"] for item in secret["items"]}
                     is_migration = labels["app.kubernetes.io/component"] == "migration"
                     self.assertEqual(keys, {"owner-url"} if is_migration else {"service-url", "sequencer-url"}, name)
+
+    def test_urls_name_a_verified_database_and_a_file_that_is_mounted(self):
+        for secret in drawn_secrets("production"):
+            if secret["metadata"]["name"].endswith("-database"):
+                for value in secret["data"].values():
+                    url = base64.b64decode(value).decode()
+                    self.assertRegex(url, r"@countersign-db-rw/\w+\?sslmode=verify-full&sslrootcert=/etc/countersign/database-ca/ca\.crt$")
+        for service in SERVICES:
+            for kind, name in (("Deployment", service), ("Job", f"{service}-migrate")):
+                spec = named("production", kind, name)["spec"]["template"]["spec"]
+                mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
+                self.assertEqual(mounts["database-ca"], "/etc/countersign/database-ca")
 
     def test_everything_is_in_the_namespace(self):
         for overlay in OVERLAYS:

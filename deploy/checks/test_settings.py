@@ -32,6 +32,7 @@ def keys(environment):
 def lay_out(directory, overlay, service):
     """The files that a service's container has mounted, below a directory."""
     there = {one["metadata"]["name"]: one["data"] for one in drawn_secrets("dev") + drawn_secrets(overlay)}
+    there["countersign-db-ca"] = {"ca.crt": there["tenant-tls"]["ca.crt"]}
     spec = named(overlay, "Deployment", service)["spec"]["template"]["spec"]
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     for mount in spec["containers"][0]["volumeMounts"]:
@@ -41,7 +42,10 @@ def lay_out(directory, overlay, service):
         target = pathlib.Path(directory + mount["mountPath"])
         target.mkdir(parents=True)
         for item in items:
-            (target / item["path"]).write_bytes(base64.b64decode(data[item["key"]]))
+            content = base64.b64decode(data[item["key"]])
+            # Files are named in URLs, too.
+            content = content.replace(b"sslrootcert=/", f"sslrootcert={directory}/".encode())
+            (target / item["path"]).write_bytes(content)
             (target / item["path"]).chmod(0o400)
 
 

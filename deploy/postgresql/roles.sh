@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Runs roles.sql with the passwords that lie in files: `docker-entrypoint-initdb.d` of the PostgreSQL image does so once.
+# Runs roles.sql with the passwords that lie in the files of $PASSWORDS_DIR, as the superuser that psql's own variables name.
+# The PostgreSQL image does so once, as a script of `docker-entrypoint-initdb.d`.
 set -euo pipefail
 
 arguments=()
@@ -8,4 +9,4 @@ for role in tenant identity mfa; do
     arguments+=(-v "$role$suffix=$(cat "${PASSWORDS_DIR:-/etc/postgresql-passwords}/$role$suffix")")
   done
 done
-psql -q "${arguments[@]}" -f "${ROLES_SQL:-$(dirname "${BASH_SOURCE[0]}")/roles.sql}"
+psql -q -X -d postgres "${arguments[@]}" -f "${ROLES_SQL:-$(dirname "${BASH_SOURCE[0]}")/roles.sql}"

@@ -13,6 +13,7 @@ mod env_file;
 mod failure;
 mod keys;
 mod layout;
+mod log;
 mod platform;
 mod serve;
 mod system;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
             Command::Keys(command) => keys::run(command).await,
+            Command::Log(command) => log::run(command).await,
             Command::Serve(options) => serve::run(options).await,
         }
     });

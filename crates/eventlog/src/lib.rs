@@ -38,7 +38,7 @@ mod service;
 pub use act::{Act, Actor};
 pub use dependents::Dependents;
 pub use draft::{Draft, Subject, is_recorded_twice};
-pub use follow::{Blocked, Follow, Follower, FollowerState, Upstream};
+pub use follow::{Blocked, Follow, FollowAgainError, Follower, FollowerState, Upstream, follow_again};
 pub use followed::{FollowRpc, Followed, follow_service};
 pub use leaf::{LeafHash, commitment, leaf_hash};
 pub use log::Log;
