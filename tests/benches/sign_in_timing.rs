@@ -101,8 +101,7 @@ async fn cases(system: &TestSystem) -> Vec<Case> {
         external_subject: "oidc|external".to_owned(),
         ..shared.clone()
     };
-    let invited =
-        CreateUserRequest { login: "invited@acme.example".to_owned(), invite: true, ..shared };
+    let invited = CreateUserRequest { login: "invited@acme.example".to_owned(), invite: true, ..shared };
     for request in [external, invited] {
         console.users.clone().create_user(as_user(root, request)).await.unwrap();
     }

@@ -3,7 +3,6 @@
 //! The cursor moves in the transaction that applies: what committed is never applied again, what did not commit is.
 //! Several replicas may follow at once: each batch locks the cursor's row and skips what another one applied.
 
-mod again;
 mod batch;
 mod state;
 mod upstream;
@@ -26,9 +25,12 @@ use tonic::Streaming;
 use types::ServiceName;
 
 use batch::Batch;
-pub use again::{FollowAgainError, follow_again};
 pub use state::{Blocked, FollowerState};
 pub use upstream::Upstream;
+
+mod again;
+
+pub use again::{FollowAgainError, follow_again};
 
 /// The most events applied in one transaction.
 const BATCH: usize = 64;

@@ -6,12 +6,13 @@
 mod authenticate;
 mod call;
 mod client;
-#[cfg(fuzzing)]
-pub mod fuzzing;
 mod liveness;
 mod server;
 mod status;
 mod tls;
+
+#[cfg(fuzzing)]
+pub mod fuzzing;
 
 pub use authenticate::RemoteAuthenticator;
 pub use call::{

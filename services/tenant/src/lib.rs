@@ -11,7 +11,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use app::{Config, migrations, run, start};
+
 #[cfg(fuzzing)]
 pub use rpc::fuzzing;
-
-pub use app::{Config, migrations, run, start};

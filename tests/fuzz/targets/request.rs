@@ -2,8 +2,8 @@
 //! what they are, and never as a fault of ours.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
 use fault::{Code, Reason};
+use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let [service, request, bytes @ ..] = data else { return };

@@ -24,8 +24,6 @@ pub(super) use admit_peer::AdmitPeer;
 pub(super) use admit_user::AdmitUser;
 pub(super) use authenticate::Authenticate;
 pub(super) use bound_time::BoundTime;
-#[cfg(fuzzing)]
-pub(super) use {authenticate::bearer, bound_time::deadline};
 pub(super) use catch_panic::CatchPanic;
 pub(super) use find_rule::FindRule;
 pub(super) use know_peer::KnowPeer;
@@ -34,6 +32,8 @@ pub(super) use record_refusals::RecordRefusals;
 pub(super) use rewrite_status::RewriteStatus;
 pub(super) use trace::Trace;
 pub(super) use wait_for_opening::WaitForOpening;
+#[cfg(fuzzing)]
+pub(super) use {authenticate::bearer, bound_time::deadline};
 
 /// The row that an earlier step found.
 fn rule_of(request: &Request) -> Outcome<&'static Rule> {

@@ -12,9 +12,21 @@ type Read = fn(&[u8]) -> Result<(), Fault>;
 
 /// How each request is read, as far as that needs no keyring and no caller.
 const REQUESTS: &[Read] = &[
-    |bytes| read(bytes, |request: identity::StartSignInRequest| sign_in_requests::start(Request::new(request)).map(drop)),
-    |bytes| read(bytes, |request: identity::AssertExternalSignInRequest| sign_in_requests::assertion(&Request::new(request)).map(drop)),
-    |bytes| read(bytes, |request: identity::BootstrapRequest| user_requests::bootstrap(&Request::new(request)).map(drop)),
+    |bytes| {
+        read(bytes, |request: identity::StartSignInRequest| {
+            sign_in_requests::start(Request::new(request)).map(drop)
+        })
+    },
+    |bytes| {
+        read(bytes, |request: identity::AssertExternalSignInRequest| {
+            sign_in_requests::assertion(&Request::new(request)).map(drop)
+        })
+    },
+    |bytes| {
+        read(bytes, |request: identity::BootstrapRequest| {
+            user_requests::bootstrap(&Request::new(request)).map(drop)
+        })
+    },
     |bytes| read(bytes, |request: identity::CreateUserRequest| user_requests::new_user(&request).map(drop)),
     |bytes| read(bytes, |request: identity::UpdateUserRequest| user_requests::changes(&request).map(drop)),
 ];

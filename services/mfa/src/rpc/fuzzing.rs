@@ -22,7 +22,9 @@ pub const REQUESTS: &[Read] = &[
     |bytes| read(bytes, |request: &mfa::VerifyCodeRequest| parse::verify(request).map(drop)),
     |bytes| read(bytes, |request: &mfa::VerifyRecoveryCodeRequest| parse::verify_recovery(request).map(drop)),
     |bytes| read(bytes, |request: &mfa::ListEnforcementsRequest| adoption::parse_list(request).map(drop)),
-    |bytes| read(bytes, |request: &mfa::PreviewEnforcementRequest| adoption::parse_preview(request).map(drop)),
+    |bytes| {
+        read(bytes, |request: &mfa::PreviewEnforcementRequest| adoption::parse_preview(request).map(drop))
+    },
     |bytes| read(bytes, |facts: &proto::common::UserFacts| wire::UserFacts::parse(Some(facts)).map(drop)),
 ];
 

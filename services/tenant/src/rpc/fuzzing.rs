@@ -14,14 +14,34 @@ const REQUESTS: &[Read] = &[
     |bytes| read(bytes, |request: &tenant::BootstrapRequest| parse::bootstrap(request).map(drop)),
     |bytes| read(bytes, |request: &tenant::CreateResellerRequest| parse::create_reseller(request).map(drop)),
     |bytes| read(bytes, |request: &tenant::CreateCompanyRequest| parse::create_company(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::ListOrganizationsRequest| parse::list_organizations(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::UpdateOrganizationRequest| parse::update_organization(request).map(drop)),
+    |bytes| {
+        read(bytes, |request: &tenant::ListOrganizationsRequest| parse::list_organizations(request).map(drop))
+    },
+    |bytes| {
+        read(bytes, |request: &tenant::UpdateOrganizationRequest| {
+            parse::update_organization(request).map(drop)
+        })
+    },
     |bytes| read(bytes, |request: &tenant::AddRealmRequest| parse::add_realm(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::SuspendOrganizationRequest| parse::suspend_organization(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::ResumeOrganizationRequest| parse::resume_organization(request).map(drop)),
+    |bytes| {
+        read(bytes, |request: &tenant::SuspendOrganizationRequest| {
+            parse::suspend_organization(request).map(drop)
+        })
+    },
+    |bytes| {
+        read(bytes, |request: &tenant::ResumeOrganizationRequest| {
+            parse::resume_organization(request).map(drop)
+        })
+    },
     |bytes| read(bytes, |request: &tenant::MoveCompanyRequest| parse::move_company(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::DeleteOrganizationRequest| parse::delete_organization(request).map(drop)),
-    |bytes| read(bytes, |request: &tenant::ResolveOrganizationRequest| parse::organization_key(request).map(drop)),
+    |bytes| {
+        read(bytes, |request: &tenant::DeleteOrganizationRequest| {
+            parse::delete_organization(request).map(drop)
+        })
+    },
+    |bytes| {
+        read(bytes, |request: &tenant::ResolveOrganizationRequest| parse::organization_key(request).map(drop))
+    },
 ];
 
 /// Why the request of that number is refused, if it is.
