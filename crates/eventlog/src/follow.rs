@@ -28,10 +28,6 @@ use batch::Batch;
 pub use state::{Blocked, FollowerState};
 pub use upstream::Upstream;
 
-mod again;
-
-pub use again::{FollowAgainError, follow_again};
-
 /// The most events applied in one transaction.
 const BATCH: usize = 64;
 /// A stream that says nothing for so long is dead: progress comes at least every five seconds.

@@ -6,12 +6,12 @@
 mod app;
 mod domain;
 mod ops;
+#[cfg(not(fuzzing))]
 mod rpc;
+#[cfg(fuzzing)]
+pub mod rpc;
 mod store;
 #[cfg(test)]
 mod tests;
 
 pub use app::{Config, migrations, run, start};
-
-#[cfg(fuzzing)]
-pub use rpc::fuzzing;

@@ -3,7 +3,7 @@
 mod call;
 mod facts_service;
 #[cfg(fuzzing)]
-pub(crate) mod fuzzing;
+pub mod fuzzing;
 mod parse;
 mod places;
 mod refusals;

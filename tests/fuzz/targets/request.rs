@@ -9,7 +9,7 @@ fuzz_target!(|data: &[u8]| {
     let [service, request, bytes @ ..] = data else { return };
     let read = match service % 4 {
         0 => mfa::fuzzing::read_request(*request, bytes),
-        1 => tenant::fuzzing::read_request(*request, bytes),
+        1 => tenant::rpc::fuzzing::read_request(*request, bytes),
         2 => identity::rpc::fuzzing::read_request(*request, bytes),
         _ => match eventlog::fuzzing::read_filter(bytes) {
             Some(read) => read.map(|is_the_same| assert!(is_the_same, "the order of types matters")),
