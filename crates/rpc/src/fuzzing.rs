@@ -1,5 +1,4 @@
 //! What the fuzz targets reach into. Not part of a normal build, and nothing else may be here.
-#![expect(missing_docs, reason = "for tests/fuzz alone")]
 
 use std::time::Duration;
 

@@ -1,5 +1,4 @@
 //! For the fuzz targets alone: headers and bodies as the layers read them.
-#![expect(missing_docs, reason = "for tests/fuzz alone")]
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 

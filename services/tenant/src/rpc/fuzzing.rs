@@ -1,5 +1,4 @@
 //! For the fuzz targets alone: a message from a caller, read as its handler reads it.
-#![expect(missing_docs, reason = "for tests/fuzz alone")]
 
 use fault::{Fault, Reason};
 use prost::Message;
