@@ -9,11 +9,13 @@ fn headers(name: HeaderName, value: &[u8]) -> Option<HeaderMap> {
     HeaderValue::from_bytes(value).ok().map(|value| HeaderMap::from_iter([(name, value)]))
 }
 
+/// A `grpc-timeout` header as it is read; none when it is no header's value at all.
 #[must_use]
 pub fn deadline(value: &[u8]) -> Option<Deadline> {
     headers(HeaderName::from_static("grpc-timeout"), value).map(|headers| steps::deadline(&headers))
 }
 
+/// The token of an `authorization` header.
 #[must_use]
 pub fn bearer(value: &[u8]) -> Option<String> {
     let headers = headers(http::header::AUTHORIZATION, value)?;
