@@ -37,10 +37,10 @@ fn main() -> ExitCode {
         match cli.command.unwrap_or_else(|| Command::Up(cli.up)) {
             Command::Up(options) => up::run(options).await,
             Command::Token(options) => token::run(options).await,
+            Command::Log(command) => log::run(command).await,
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
             Command::Keys(command) => keys::run(command).await,
-            Command::Log(command) => log::run(command).await,
             Command::Serve(options) => serve::run(options).await,
         }
     });
