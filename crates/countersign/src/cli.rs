@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Make, rotate and look at the keys that seal a service's secrets.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Let an event log go on after its database was restored.
+    #[command(subcommand)]
+    Log(LogCommand),
     /// Run one service.
     Serve(Box<ServeOptions>),
 }
@@ -168,6 +171,30 @@ pub(crate) struct ReplicaOptions {
     /// The operator's key, PEM.
     #[arg(long)]
     pub(crate) key: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LogCommand {
+    /// Begin a new epoch of a service's log, after its database was restored: its sequencer goes on.
+    Rebaseline(LogDatabaseOptions),
+    /// Read a followed log again from its beginning, after it was re-baselined: for each service that follows it.
+    FollowAgain(FollowAgainOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogDatabaseOptions {
+    /// A file that holds the URL of the service's database, as the role that owns it.
+    #[arg(long)]
+    pub(crate) owner_database_url_file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FollowAgainOptions {
+    #[command(flatten)]
+    pub(crate) database: LogDatabaseOptions,
+    /// Whose log: tenant, identity or mfa.
+    #[arg(long)]
+    pub(crate) log: types::ServiceName,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod env_file;
 mod failure;
 mod keys;
 mod layout;
+mod log;
 mod platform;
 mod serve;
 mod system;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         match cli.command.unwrap_or_else(|| Command::Up(cli.up)) {
             Command::Up(options) => up::run(options).await,
             Command::Token(options) => token::run(options).await,
+            Command::Log(command) => log::run(command).await,
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
             Command::Keys(command) => keys::run(command).await,

@@ -17,6 +17,7 @@
 //! migrates: `countersign_x_owner`, `countersign_x`, `countersign_x_sequencer`.
 
 mod act;
+mod again;
 mod cursor;
 mod dependents;
 mod draft;
@@ -36,6 +37,7 @@ mod sequencer;
 mod service;
 
 pub use act::{Act, Actor};
+pub use again::{FollowAgainError, follow_again};
 pub use dependents::Dependents;
 pub use draft::{Draft, Subject, is_recorded_twice};
 pub use follow::{Blocked, Follow, Follower, FollowerState, Heard, Upstream};

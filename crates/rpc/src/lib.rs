@@ -12,6 +12,9 @@ mod server;
 mod status;
 mod tls;
 
+#[cfg(fuzzing)]
+pub mod fuzzing;
+
 pub use authenticate::RemoteAuthenticator;
 pub use call::{
     CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,

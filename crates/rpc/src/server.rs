@@ -2,6 +2,8 @@
 
 mod accept;
 mod body;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod health;
 mod layers;
 mod limits;

@@ -1,6 +1,8 @@
 //! The wire: requests become commands of domain types, answers are rendered. Must not know SQL.
 
 mod fields;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod session_requests;
 mod session_service;
 mod sign_in_requests;

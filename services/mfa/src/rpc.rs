@@ -4,6 +4,8 @@ mod adoption;
 mod call;
 mod enforcement_service;
 mod factor_service;
+#[cfg(fuzzing)]
+pub(crate) mod fuzzing;
 mod parse;
 mod refusals;
 mod render;

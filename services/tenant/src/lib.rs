@@ -6,7 +6,10 @@
 mod app;
 mod domain;
 mod ops;
+#[cfg(not(fuzzing))]
 mod rpc;
+#[cfg(fuzzing)]
+pub mod rpc;
 mod store;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,8 @@
 
 mod call;
 mod facts_service;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod parse;
 mod places;
 mod refusals;

@@ -8,6 +8,7 @@
     reason = "helpers of tests, which clippy does not take for tests"
 )]
 
+mod again;
 mod follow;
 mod grants;
 mod lag;

@@ -5,3 +5,5 @@ mod guarded;
 
 pub(super) use answer::Answer;
 pub(super) use guarded::Guarded;
+#[cfg(fuzzing)]
+pub(super) use guarded::measure;

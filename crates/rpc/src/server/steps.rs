@@ -32,6 +32,8 @@ pub(super) use record_refusals::RecordRefusals;
 pub(super) use rewrite_status::RewriteStatus;
 pub(super) use trace::Trace;
 pub(super) use wait_for_opening::WaitForOpening;
+#[cfg(fuzzing)]
+pub(super) use {authenticate::bearer, bound_time::deadline};
 
 /// The row that an earlier step found.
 fn rule_of(request: &Request) -> Outcome<&'static Rule> {

@@ -54,7 +54,7 @@ pub(super) fn create_user(keyring: &Keyring, request: &Request<CreateUserRequest
     Ok(CreateUser { new: new_user(message)?, caller, key, origin })
 }
 
-fn new_user(message: &CreateUserRequest) -> Outcome<NewUser> {
+pub(super) fn new_user(message: &CreateUserRequest) -> Outcome<NewUser> {
     let auth_source = if message.auth_source == common::AuthSource::Unspecified as i32 {
         AuthSource::Local
     } else {
@@ -87,7 +87,7 @@ pub(super) fn update_user(keyring: &Keyring, request: &Request<UpdateUserRequest
 }
 
 /// What the mask names, and nothing else.
-fn changes(message: &UpdateUserRequest) -> Outcome<Changes<Password>> {
+pub(super) fn changes(message: &UpdateUserRequest) -> Outcome<Changes<Password>> {
     let paths = message.update_mask.as_ref().map(|mask| mask.paths.as_slice()).unwrap_or_default();
     if paths.is_empty() {
         return Err(Fault::field("update_mask", "must name the fields to change"));

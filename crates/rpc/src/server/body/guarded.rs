@@ -97,6 +97,13 @@ impl http_body::Body for Guarded {
     }
 }
 
+#[cfg(fuzzing)]
+pub(in crate::server) fn measure(limit: usize, pieces: &[&[u8]]) -> Result<bool, Reason> {
+    let mut body = Guarded::new(Body::empty(), limit);
+    pieces.iter().try_for_each(|piece| body.measure(piece))?;
+    Ok(body.is_cut_short())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -58,6 +58,11 @@ fn parse(headers: &HeaderMap) -> Result<Option<Duration>, Malformed> {
     }
 }
 
+#[cfg(fuzzing)]
+pub(in crate::server) fn deadline(headers: &HeaderMap) -> Option<Option<Duration>> {
+    parse(headers).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

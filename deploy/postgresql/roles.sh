@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Runs roles.sql with the passwords that lie in the files of $PASSWORDS_DIR, as the superuser that psql's own variables name.
+# The PostgreSQL image does so once, as a script of `docker-entrypoint-initdb.d`.
+set -euo pipefail
+
+arguments=()
+for role in tenant identity mfa; do
+  for suffix in _owner "" _sequencer; do
+    arguments+=(-v "$role$suffix=$(cat "${PASSWORDS_DIR:-/etc/postgresql-passwords}/$role$suffix")")
+  done
+done
+psql -q -X -d postgres "${arguments[@]}" -f "${ROLES_SQL:-$(dirname "${BASH_SOURCE[0]}")/roles.sql}"
