@@ -1,7 +1,7 @@
 //! Following a log again from its beginning: what is left to do for those who follow a log that was re-baselined.
 
-use store::StoreError;
-use tokio_postgres::{Client, NoTls};
+use store::{Address, StoreError};
+use tokio_postgres::Client;
 use types::ServiceName;
 
 /// Why a log is not followed again. Nothing has changed then.
@@ -31,8 +31,7 @@ impl From<tokio_postgres::Error> for FollowAgainError {
 /// # Errors
 /// See [`FollowAgainError`].
 pub async fn follow_again(owner_database_url: &str, log: ServiceName) -> Result<i64, FollowAgainError> {
-    let (client, connection) = tokio_postgres::connect(owner_database_url, NoTls).await?;
-    let connection = tokio::spawn(connection);
+    let (client, connection) = Address::parse(owner_database_url)?.open().await?;
     let outcome = forget_place(&client, log).await;
     drop(client);
     connection.abort();
