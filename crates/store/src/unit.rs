@@ -334,12 +334,16 @@ async fn commit(unit: &Unit<'_>) -> Result<(), StoreError> {
         }
     }
     let commit = unit.client.simple_query("COMMIT");
-    let committed = commit.await;
-    for ((flight, early), (statement, _)) in flights.into_iter().zip(early).zip(&statements) {
-        let rows = match early {
-            Poll::Ready(rows) => rows?,
-            Poll::Pending => flight.await?,
-        };
+    let answers = flights.into_iter().zip(early).map(|(flight, early)| async {
+        match early {
+            Poll::Ready(rows) => rows,
+            Poll::Pending => flight.await,
+        }
+    });
+    // All are listened to at once: the driver holds few pieces of an answer that nobody takes, and then no other's either.
+    let (committed, answers) = futures::join!(commit, futures::future::join_all(answers));
+    for (rows, (statement, _)) in answers.into_iter().zip(&statements) {
+        let rows = rows?;
         if rows != 1 {
             return Err(StoreError::RowCount { statement, rows });
         }
