@@ -15,6 +15,7 @@ const READS: &[&str] = &["Get", "List", "Resolve", "Evaluate", "Introspect", "Pr
 /// Calls that change something, carry no id, and are the same the second time.
 const THE_SAME_AGAIN: &[&str] = &[
     "/countersign.identity.v1.SessionService/RevokeSession",
+    "/countersign.identity.v1.SessionService/RotateSigningKey",
     "/countersign.mfa.v1.VerificationService/AcknowledgeSignInEnrollment",
 ];
 
