@@ -19,11 +19,12 @@ trap cleanup EXIT
 
 # A port base that is free at this moment, so that a running `up` is left alone.
 free_base() {
-  local base
+  local base port
   for base in $(seq 17400 40 18600); do
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$base") 2>/dev/null && ! (exec 3<>"/dev/tcp/127.0.0.1/$((base + 1))") 2>/dev/null; then
-      echo "$base"; return
-    fi
+    for port in $(seq "$base" $((base + 9))); do
+      (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && continue 2
+    done
+    echo "$base"; return
   done
   echo "no free ports" >&2; return 1
 }
