@@ -63,6 +63,7 @@ pub async fn run<S: Service>(config: S::Config, until: impl Future<Output = ()>)
                 _ = interrupt.recv() => Ok(()),
                 () = until => Ok(()),
                 refused = app.keys_refused() => Err(refused.into()),
+                () = app.cut_off() => Err(StartError::CutOff),
             };
             app.shutdown().await;
             outcome
