@@ -19,7 +19,7 @@ const END: Duration = Duration::from_secs(60);
 pub(crate) struct Running {
     process: Child,
     environment: BTreeMap<String, String>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Running {
@@ -51,11 +51,17 @@ impl Running {
         let text = std::fs::read_to_string(file).unwrap();
         let lines = text.lines().filter_map(|line| line.split_once('='));
         let environment = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { process, environment, _directory: directory }
+        Self { process, environment, directory }
     }
 
     pub(crate) fn get(&self, key: &str) -> &str {
         self.environment.get(key).unwrap_or_else(|| panic!("the env file has no {key}"))
+    }
+
+    /// The process of a service.
+    pub(crate) fn pid(&self, service: &str) -> String {
+        let file = self.directory.path().join(format!("data/run/{service}.pid"));
+        std::fs::read_to_string(file).unwrap().trim().to_owned()
     }
 
     /// The ops ports of tenant, identity and mfa.
