@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use proto::identity::GetJwksRequest;
 use proto::identity::session_service_client::SessionServiceClient;
 use tokio::net::TcpListener;
-use tokio::process::Command;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::http;
@@ -13,7 +12,7 @@ use crate::running::Running;
 use crate::traces;
 
 /// How long a service may take to end when no call is under way: its telemetry is given up after three seconds, the rest takes
-/// next to nothing. Less than what `docs/operating.md` grants it beyond its two settings.
+/// next to nothing. It is what `terminationGracePeriodSeconds` grants beyond the service's two settings.
 const END: Duration = Duration::from_secs(5);
 /// Calls at once, and in all before the memory is looked at.
 const AT_ONCE: usize = 16;
@@ -65,13 +64,7 @@ async fn a_collector_that_hangs_costs_nothing_but_telemetry() {
     // It is as ready as ever, people sign in, and it ends when it is told to.
     assert_eq!(http::get(&identity, "/readyz").await.0, 200);
     traces::sign_in(&running).await;
-    let pid = running.pid("identity");
-    let told = Instant::now();
-    assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-    while std::path::Path::new("/proc").join(&pid).exists() {
-        assert!(told.elapsed() < END, "it does not end");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    running.end_one("identity", END).await;
     running.stop().await;
 }
 

@@ -62,6 +62,37 @@ struct Shared {
     seen: Mutex<Seen>,
 }
 
+/// What time it is for the services.
+pub(crate) enum Time {
+    /// A clock that is moved on by a step after each round, in which everybody signs in.
+    Steered(ManualClock),
+    /// The machine's. In each round another one signs in; there are more people than seconds in a step.
+    Machine,
+}
+
+impl Time {
+    fn now(&self) -> Timestamp {
+        match self {
+            Self::Steered(clock) => clock.now(),
+            Self::Machine => Timestamp::now_utc(),
+        }
+    }
+
+    /// Whose turn it is.
+    fn turns(&self, people: &[Person], round: usize) -> Vec<Person> {
+        match self {
+            Self::Steered(_) => people.to_vec(),
+            Self::Machine => people.iter().cycle().skip(round % people.len()).take(1).cloned().collect(),
+        }
+    }
+
+    fn goes_on(&self) {
+        if let Self::Steered(clock) = self {
+            clock.advance(STEP);
+        }
+    }
+}
+
 /// Load under way.
 pub(crate) struct Load {
     shared: Arc<Shared>,
@@ -72,25 +103,20 @@ pub(crate) struct Load {
 struct Rounds {
     shared: Arc<Shared>,
     consoles: Consoles,
-    clock: ManualClock,
+    time: Time,
     people: Vec<Person>,
     company_id: String,
 }
 
 impl Load {
-    pub(crate) fn start(
-        consoles: Consoles,
-        clock: ManualClock,
-        people: Vec<Person>,
-        company_id: String,
-    ) -> Self {
+    pub(crate) fn start(consoles: Consoles, time: Time, people: Vec<Person>, company_id: String) -> Self {
         let shared = Arc::new(Shared {
             stop: AtomicBool::new(false),
             may_repeat: AtomicBool::new(false),
             rounds: AtomicUsize::new(0),
             seen: Mutex::default(),
         });
-        let rounds = Rounds { shared: Arc::clone(&shared), consoles, clock, people, company_id };
+        let rounds = Rounds { shared: Arc::clone(&shared), consoles, time, people, company_id };
         Self { shared, task: tokio::spawn(rounds.run()) }
     }
 
@@ -143,26 +169,27 @@ impl Rounds {
                 self.shared.seen.lock().await.failed.push(failed);
             }
             self.shared.rounds.fetch_add(1, Ordering::SeqCst);
-            self.clock.advance(STEP);
+            self.time.goes_on();
             tokio::time::sleep_until(begun + PACE).await;
         }
     }
 
-    /// Everybody signs in, half of them by new connections; then tokens of before are shown.
+    /// Those whose turn it is sign in, half of them by new connections; then tokens of before are shown.
     async fn round(
         &self,
         steady: &Console,
         published: &mut Vec<Published>,
         kept: &mut Vec<Kept>,
     ) -> Result<(), String> {
-        let now = self.clock.now();
+        let now = self.time.now();
         // A program does not start on a certificate whose key comes a moment later.
         let fresh = self.consoles.fresh().unwrap_or_else(|_| steady.clone());
         let keys = self.published(&fresh).await.map_err(failed("GetJwks", now))?;
         published.push(Published { at: now, keys: keys.clone() });
         let mut turns = JoinSet::new();
-        for (index, person) in self.people.iter().cloned().enumerate() {
-            let console = if index % 2 == 0 { &fresh } else { steady }.clone();
+        let round = self.shared.rounds.load(Ordering::SeqCst);
+        for (index, person) in self.time.turns(&self.people, round).into_iter().enumerate() {
+            let console = if (index + round).is_multiple_of(2) { &fresh } else { steady }.clone();
             let (patience, company) = (self.patience(), self.company_id.clone());
             turns.spawn(async move { turn(&console, &person, &company, now, patience).await });
         }

@@ -20,6 +20,12 @@ pub struct Consoles {
 }
 
 impl Consoles {
+    /// Of a system that runs elsewhere: with these files, at these addresses of tenant, identity and mfa.
+    #[must_use]
+    pub fn of(tls: TlsFiles, addresses: [Vec<String>; 3]) -> Self {
+        Self { tls, addresses, secrets: Secrets::default() }
+    }
+
     /// The console's view of all replicas, as a platform service has it: calls are spread over them. No connection of an earlier one
     /// is used.
     ///
