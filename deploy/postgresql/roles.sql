@@ -1,5 +1,5 @@
 -- The three databases and their roles, on PostgreSQL 15 or later, as a superuser, once:
---   psql -v tenant_owner=… -v tenant=… -v tenant_sequencer=… (the passwords; the same for identity and mfa) -f roles.sql
+-- roles.sh gives it the passwords: the psql variables tenant_owner, tenant, tenant_sequencer, and the same for identity and mfa.
 -- Given again, it sets the passwords anew and changes nothing else. Tables and what each role may do with them are the
 -- migrations' business; who may connect is this file's.
 \set ON_ERROR_STOP on

@@ -7,6 +7,10 @@ WORK=$(mktemp -d)
 DATA=$WORK/data
 UP_PID=
 
+for program in curl grpcurl jq oathtool openssl psql zbarimg; do
+  command -v "$program" >/dev/null || { echo "$program is not installed: run .ci/install" >&2; exit 1; }
+done
+
 say() { printf '   %s\n' "$*"; }
 step() { printf '\n-- %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; tail -n 15 "$DATA"/logs/*.log "$WORK/up.log" >&2 2>/dev/null || true; exit 1; }

@@ -57,7 +57,7 @@ struct Mfa(Child);
 impl Mfa {
     async fn start(system: &TestSystem, login: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        command.args(["serve", "mfa"]).args(system.mfa_arguments(0));
+        command.args(["serve", "mfa"]).envs(system.mfa_environment(0));
         // All it says is searched for secrets when the system ends.
         command.env("RUST_LOG", "trace").stderr(system.log_file("mfa"));
         let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();

@@ -83,3 +83,7 @@ pub const METRIC_CONDITION: &str = "countersign.condition";
 pub const METRIC_ADOPTION: &str = "countersign.adoption.users";
 /// Metric: when this replica's certificate ends, in seconds since 1970.
 pub const METRIC_CERTIFICATE_END: &str = "countersign.certificate.not_after";
+/// Attribute: `traces`, `logs`, `metrics`.
+pub const SIGNAL: &str = "countersign.signal";
+/// Metric: spans, log records and reports of metrics that no collector got, by signal and cause.
+pub const METRIC_TELEMETRY_LOST: &str = "countersign.telemetry.lost";

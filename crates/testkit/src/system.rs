@@ -1,6 +1,7 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
 mod arguments;
+mod consoles;
 
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -19,6 +20,8 @@ use types::ServiceName;
 use crate::TestDatabase;
 use crate::canary::{Finding, Secrets, Vigil, Witnessed};
 use crate::console::Console;
+
+pub use consoles::Consoles;
 
 const TRUST_DOMAIN: &str = "countersign.local";
 const ISSUER: &str = "https://countersign.test";
@@ -126,17 +129,6 @@ impl TestSystem {
     #[must_use]
     pub fn console_of(&self, replica: usize) -> Console {
         self.client_of(replica, "console")
-    }
-
-    /// The console's view of all replicas, as a platform service has it: calls are spread over them.
-    #[must_use]
-    pub fn console_of_all(&self) -> Console {
-        let tls = certificate(self.directory.path(), "console");
-        let services = [("tenant", 0), ("identity", 1), ("mfa", 2)];
-        Console::new(services.map(|(name, index)| {
-            let channel = PeerChannel::connect_lazily(self.addresses(index), &tls, name);
-            Witnessed::new(channel.expect("a channel"), self.secrets.clone())
-        }))
     }
 
     /// A view of a replica with any peer's certificate: `console`, `operator`, `identity` …

@@ -9,6 +9,7 @@
 )]
 
 mod collector;
+mod hanging;
 mod http;
 mod prometheus;
 mod running;
@@ -37,7 +38,10 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
 
     // A collector that is gone costs telemetry, and nothing else.
     collector.vanish().await;
-    traces::start_sign_in(&running, &traces::new_trace()).await;
+    traces::sign_in(&running).await;
+    let lost =
+        "countersign_telemetry_lost_total{countersign_cause=\"failed\",countersign_signal=\"traces\"} ";
+    tells(&running.ops()[1], &[lost]).await;
     running.stop().await;
 }
 
