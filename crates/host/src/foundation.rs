@@ -12,7 +12,7 @@ use eventlog::{
 };
 use keyring::Keyring;
 use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
-use store::{MigrationSet, PoolOptions, SchemaNeed, Store};
+use store::{MigrationSet, SchemaNeed, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
@@ -76,7 +76,7 @@ impl Foundation {
         };
         let board = Board::new(service);
         let ops_port = ops_port(&config, &board).await?;
-        let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
+        let store = Store::connect_lazily(&config.database_url, config.ops.pool())?;
         let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
         // Before anything runs beside: what must not start leaves nothing behind.
         let keys =
