@@ -86,7 +86,10 @@ impl Conditions {
             Condition::of("keys", keys(&self.keys.borrow())),
             Condition::of("certificates", certificate(self.certificate.validity(), SystemTime::now())),
             Condition::for_operators("log", log(*self.sequencer.borrow())),
-            Condition::for_operators("clock", self.clock_guard.verdict().err().map(|mistrust| mistrust.to_string())),
+            Condition::for_operators(
+                "clock",
+                self.clock_guard.verdict().err().map(|mistrust| mistrust.to_string()),
+            ),
             Condition::for_operators("followers", in_need_of_an_operator(&self.followers)),
         ];
         for (name, check) in &self.checks {
