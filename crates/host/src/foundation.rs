@@ -147,7 +147,7 @@ impl Foundation {
 
     /// Adds a condition of readiness, besides those every service has: a database that answers and is migrated, keys that fit, a
     /// certificate that is valid, a log that is being ordered, a clock that is right, followed logs that no event blocks. `check`
-    /// answers what stands in the way, in words for an operator.
+    /// answers what stands in the way, in words for an operator. While it does, calls should go to another replica.
     pub fn ready_when<F>(&mut self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Option<String>> + Send + 'static,
