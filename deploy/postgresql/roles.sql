@@ -4,6 +4,12 @@
 -- migrations' business; who may connect is this file's.
 \set ON_ERROR_STOP on
 
+DO $$ BEGIN
+    IF current_setting('server_version_num')::int < 150000 THEN
+        RAISE EXCEPTION 'PostgreSQL 15 or later is needed: before, everybody may create objects in the schema public';
+    END IF;
+END $$;
+
 SELECT format('CREATE ROLE %I', role) FROM unnest(ARRAY[
     'countersign_tenant_owner', 'countersign_tenant', 'countersign_tenant_sequencer',
     'countersign_identity_owner', 'countersign_identity', 'countersign_identity_sequencer',

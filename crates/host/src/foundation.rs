@@ -12,7 +12,7 @@ use eventlog::{
 };
 use keyring::Keyring;
 use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
-use store::{MigrationSet, PoolOptions, SchemaNeed, Store};
+use store::{MigrationSet, SchemaNeed, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
@@ -77,7 +77,7 @@ impl Foundation {
         };
         let board = Board::new(service);
         let ops_port = ops_port(&config, &board).await?;
-        let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
+        let store = Store::connect_lazily(&config.database_url, config.ops.pool())?;
         // Whether the database answers is asked beside the work, which may have all other connections.
         let pulse = store.apart()?;
         let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
@@ -151,7 +151,7 @@ impl Foundation {
 
     /// Adds a condition of readiness, besides those every service has: a database that answers and is migrated, keys that fit, a
     /// certificate that is valid, a log that is being ordered, a clock that is right, followed logs that no event blocks. `check`
-    /// answers what stands in the way, in words for an operator.
+    /// answers what stands in the way, in words for an operator. While it does, calls should go to another replica.
     pub fn ready_when<F>(&mut self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Option<String>> + Send + 'static,

@@ -77,6 +77,8 @@ pub const METRIC_POOL: &str = "countersign.pool.connections";
 pub const CONDITION: &str = "countersign.condition";
 /// Metric: 1 while this replica is ready, else 0.
 pub const METRIC_READY: &str = "countersign.ready";
+/// Metric: 1 while calls should come to this replica, else 0.
+pub const METRIC_SERVING: &str = "countersign.serving";
 /// Metric: 1 while a condition of readiness holds, else 0.
 pub const METRIC_CONDITION: &str = "countersign.condition";
 /// Metric: users for whom MFA is demanded, enrolled, pending …, of the whole tree.

@@ -65,6 +65,7 @@ async fn conditions_and_metrics(running: &Running) {
         assert_eq!(status, 200, "{report}");
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         assert_eq!((&report["service"], &report["ready"]), (&(*service).into(), &true.into()));
+        assert_eq!(http::get(&address, "/servez").await.0, 200);
         let conditions = report["conditions"].as_array().unwrap();
         let names: Vec<_> = conditions.iter().map(|one| one["name"].as_str().unwrap()).collect();
         let common = ["stopping", "database", "schema", "keys", "certificates", "log", "clock", "followers"];
@@ -73,6 +74,7 @@ async fn conditions_and_metrics(running: &Running) {
         // What dashboards and alerts are made of.
         let mut expected = vec![
             "countersign_ready 1",
+            "countersign_serving 1",
             "countersign_condition{countersign_condition=\"schema\"} 1",
             "countersign_clock_trusted 1",
             "countersign_clock_difference_seconds{clock_reference=\"postgresql\"}",
