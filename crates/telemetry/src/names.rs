@@ -1,4 +1,7 @@
-//! Every name of a span, metric and attribute. A name that is not here does not exist.
+//! Every name of a span, metric and attribute that is ours to choose. One that is not here does not exist.
+//!
+//! What OpenTelemetry's semantic conventions (`rpc.*`, `db.*`, `server.*`) and tracing-opentelemetry (`otel.*`) have named is
+//! written as they name it, where a span is opened: a reader looks those up there, and a constant of ours would only hide them.
 
 /// The span around one RPC on the server.
 pub const SPAN_RPC: &str = "rpc";

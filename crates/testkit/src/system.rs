@@ -4,7 +4,7 @@ mod arguments;
 mod consoles;
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ use crate::console::Console;
 pub use consoles::Consoles;
 
 const TRUST_DOMAIN: &str = "countersign.local";
+/// Wherever there is room.
+const ANY_PORT: host::OpsListen = host::OpsListen(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
 const ISSUER: &str = "https://countersign.test";
 
 /// When tests begin.
@@ -206,6 +208,35 @@ impl TestSystem {
         self.directory.path().join(service.as_str())
     }
 
+    /// Where a replica of a running service tells how it is: `/livez`, `/readyz`, `/metrics`.
+    #[must_use]
+    pub fn ops_addr(&self, replica: usize, service: ServiceName) -> SocketAddr {
+        let replica = &self.replicas[replica];
+        let app = match service {
+            ServiceName::Tenant => &replica.tenant,
+            ServiceName::Identity => &replica.identity,
+            ServiceName::Mfa => &replica.mfa,
+        };
+        app.as_ref().and_then(App::ops_addr).expect("it runs")
+    }
+
+    /// Where a replica of a service takes calls.
+    #[must_use]
+    pub fn address(&self, replica: usize, service: ServiceName) -> SocketAddr {
+        let [tenant, identity, mfa] = self.replicas[replica].addresses;
+        match service {
+            ServiceName::Tenant => tenant,
+            ServiceName::Identity => identity,
+            ServiceName::Mfa => mfa,
+        }
+    }
+
+    /// The files of a peer's certificate; all replicas of a service share them.
+    #[must_use]
+    pub fn certificate_of(&self, peer: &str) -> TlsFiles {
+        certificate(self.directory.path(), peer)
+    }
+
     /// Waits until a replica of mfa knows that its keys do not fit; why.
     pub async fn mfa_keys_refused(&self, replica: usize) -> KeysRefused {
         self.replicas[replica].mfa.as_ref().expect("it runs").keys_refused().await
@@ -300,7 +331,7 @@ impl TestSystem {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
-            ops: host::OpsConfig::default(),
+            ops: host::OpsConfig { ops_listen: ANY_PORT, ..host::OpsConfig::default() },
             clock_references: Some(self.reference.clone().into()),
             listener: Some(Arc::new(listener)),
         }
