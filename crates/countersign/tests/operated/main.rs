@@ -27,7 +27,7 @@ use running::Running;
 /// One system for all of it: starting one takes longer than looking at it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let mut running = Running::start(&collector.endpoint()).await;
 
     rotate_signing_key(&running).await;
@@ -37,7 +37,7 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     traces::arrive_as_one(&collector, &signed_in).await;
 
     // A collector that is gone costs telemetry, and nothing else.
-    collector.vanish().await;
+    collector.vanish();
     traces::sign_in(&running).await;
     let lost =
         "countersign_telemetry_lost_total{countersign_cause=\"failed\",countersign_signal=\"traces\"} ";
