@@ -8,16 +8,14 @@ use fault::{Outcome, Reason};
 use futures::future::join_all;
 use identity::domain::evaluation::Demand;
 use identity::ops::{
-    AcknowledgeMfaEnrollment, ChangePassword, ConfirmMfaEnrollment, FinishedSignIn, OpenedSession, Origin,
-    REFRESH_KEPT, RecoveredSignIn, RefreshSession, ReplacePassword, StepUp, VerifyMfa, VerifyRecoveryCode,
-    apply_password_suspected,
+    AcknowledgeMfaEnrollment, ConfirmMfaEnrollment, FinishedSignIn, OpenedSession, Origin, RecoveredSignIn,
+    ReplacePassword, VerifyMfa, VerifyRecoveryCode, apply_password_suspected,
 };
-use proto::events::event::Payload;
-use proto::identity::{ChangePasswordRequest, VerifyMfaRequest};
+use proto::identity::VerifyMfaRequest;
 use time::Duration;
 use types::{Password, RequestId, ServiceName, Token};
 
-use crate::support::{Bench, Codes, LEFT, PASSWORD, RECOVERY_CODE, lives, origin};
+use crate::support::{Bench, Codes, LEFT, RECOVERY_CODE, lives, origin};
 
 /// A request as the wire makes its key, with what it asks for.
 fn key(bench: &Bench, token: &Token, id: RequestId, content: &str) -> Option<sealed::Key> {
