@@ -98,10 +98,13 @@ const STATED: &[Row] = &[
     ("keys.v1.KeyService/GetKeyStatus",                        "operator", "-",           "",             "nothing"),
 ];
 
+/// A word for a relation: which roles about which kind of target, and whether by rank.
+type About = (&'static str, &'static [(TargetKind, &'static str)], bool);
+
 /// About whom, by kind of target, and which roles. What is not named is no target. `rank`: only who stands below, and never
 /// oneself.
 #[rustfmt::skip]
-const ABOUT: &[(&str, &[(TargetKind, &str)], bool)] = &[
+const ABOUT: &[About] = &[
     ("nothing", &[], false),
     ("branch", &[(TargetKind::Provider, "all"), (TargetKind::Reseller, "all"), (TargetKind::Company, "all")], false),
     ("a company's reseller", &[(TargetKind::Reseller, "pa po ra ro")], false),
@@ -167,7 +170,10 @@ fn compare_reach(rule: &Rule, about: &str) -> Vec<String> {
         differing.push("themselves".to_owned());
     }
     let others = words.iter().find(|word| **word != "self").copied().unwrap_or("nothing");
-    let (_, grants, rank) = ABOUT.iter().find(|(word, ..)| *word == others).expect("a word for a relation");
+    let (_, grants, rank) = ABOUT
+        .iter()
+        .find(|(word, ..)| *word == others)
+        .unwrap_or_else(|| panic!("no relation is called {others}"));
     if (rule.reach.rank != Rank::Any) != *rank {
         differing.push("rank".to_owned());
     }

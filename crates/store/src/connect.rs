@@ -102,7 +102,10 @@ impl Store {
     pub async fn ping(&self) -> Result<(), StoreError> {
         let client = self.read().await?;
         match timeout(PING, client.simple_query("SELECT 1")).await {
-            Ok(answer) => Ok(drop(answer?)),
+            Ok(answer) => {
+                answer?;
+                Ok(())
+            }
             Err(_) => {
                 drop(Object::take(client));
                 Err(StoreError::CutOff)
