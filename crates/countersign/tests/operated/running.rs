@@ -19,7 +19,7 @@ const END: Duration = Duration::from_secs(60);
 pub(crate) struct Running {
     process: Child,
     environment: BTreeMap<String, String>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Running {
@@ -51,11 +51,17 @@ impl Running {
         let text = std::fs::read_to_string(file).unwrap();
         let lines = text.lines().filter_map(|line| line.split_once('='));
         let environment = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { process, environment, _directory: directory }
+        Self { process, environment, directory }
     }
 
     pub(crate) fn get(&self, key: &str) -> &str {
         self.environment.get(key).unwrap_or_else(|| panic!("the env file has no {key}"))
+    }
+
+    /// What every process has written to its log.
+    pub(crate) fn logs(&self) -> Vec<u8> {
+        let logs = std::fs::read_dir(self.directory.path().join("data/logs")).unwrap();
+        logs.flat_map(|log| std::fs::read(log.unwrap().path()).unwrap()).collect()
     }
 
     /// The ops ports of tenant, identity and mfa.
