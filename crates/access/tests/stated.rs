@@ -4,6 +4,8 @@
 //! `tests/tests/access_matrix.rs` holds the services to the table; a cell that is wrong in the table would be wrong in both. Here
 //! it fails.
 
+#![expect(clippy::panic, reason = "helpers of tests, which clippy does not take for tests")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::{MfaRule, Peer, Rank, Rule, TABLE, TargetKind, UserRule};

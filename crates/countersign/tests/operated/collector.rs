@@ -92,10 +92,9 @@ impl Collector {
             && content.services_with_metrics.iter().any(|name| name == service)
     }
 
-    /// Whether a text occurs in anything that was ever told.
-    pub(crate) fn has_heard(&self, text: &str) -> bool {
-        let content = self.kept.0.lock().unwrap();
-        content.bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    /// Everything that was ever told, as it came.
+    pub(crate) fn heard(&self) -> Vec<u8> {
+        self.kept.0.lock().unwrap().bytes.clone()
     }
 
     /// Closes its port and all connections.

@@ -35,6 +35,7 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     conditions_and_metrics(&running).await;
     Prometheus::start(&running.ops()).await.sees_all_up(3).await;
     traces::arrive_as_one(&collector, &signed_in).await;
+    nothing_leaks(&running, &collector, &signed_in).await;
 
     // A collector that is gone costs telemetry, and nothing else.
     collector.vanish();
@@ -56,6 +57,20 @@ async fn rotate_signing_key(running: &Running) {
     let keys = jwks["keys"].as_array().unwrap();
     assert_eq!(keys.len(), 2);
     assert!(keys.iter().any(|key| first.contains(key["kid"].as_str().unwrap())));
+}
+
+/// In whatever form, nothing of the sign-in is in what a collector was told, what Prometheus reads, or any process's log.
+async fn nothing_leaks(running: &Running, collector: &Collector, signed_in: &traces::SignedIn) {
+    let scanner = signed_in.scanner();
+    let (heard, logs) = (collector.heard(), running.logs());
+    assert!(heard.len() > 10_000 && logs.len() > 1_000, "{} and {} bytes", heard.len(), logs.len());
+    let mut places = vec![("OTLP", heard), ("logs", logs)];
+    for address in running.ops() {
+        places.push(("metrics", http::get(&address, "/metrics").await.1.into_bytes()));
+    }
+    for (place, told) in places {
+        assert_eq!(scanner.search(&told), [], "{place}");
+    }
 }
 
 async fn conditions_and_metrics(running: &Running) {

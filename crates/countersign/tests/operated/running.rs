@@ -73,6 +73,12 @@ impl Running {
         std::fs::read_to_string(file).unwrap().trim().to_owned()
     }
 
+    /// What every process has written to its log.
+    pub(crate) fn logs(&self) -> Vec<u8> {
+        let logs = std::fs::read_dir(self.directory.path().join("data/logs")).unwrap();
+        logs.flat_map(|log| std::fs::read(log.unwrap().path()).unwrap()).collect()
+    }
+
     /// The ops ports of tenant, identity and mfa.
     pub(crate) fn ops(&self) -> [String; 3] {
         ["TENANT_OPS", "IDENTITY_OPS", "MFA_OPS"].map(|key| self.get(key).to_owned())
