@@ -2,8 +2,6 @@
 //!
 //! Metrics are a process's: this one has no other test.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
-
 use ServiceName::{Identity, Mfa, Tenant};
 use countersign_tests::ops::{fails, get, is_ready};
 use telemetry::{LogFormat, TelemetryOptions};

@@ -3,11 +3,7 @@
 //!
 //! That a schema is missing, and the order of the steps of an end, is held in `services/tenant/tests/program.rs`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "helpers of tests, which clippy does not take for tests"
-)]
+#![expect(clippy::expect_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 use std::fs;
 use std::time::Duration;

@@ -4,6 +4,8 @@
 //! `tests/tests/access_matrix.rs` holds the services to the table; a cell that is wrong in the table would be wrong in both. Here
 //! it fails.
 
+#![expect(clippy::expect_used, reason = "a helper of a test, which clippy does not take for one")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use access::{MfaRule, Peer, Rank, Rule, TABLE, TargetKind, UserRule};
@@ -98,10 +100,13 @@ const STATED: &[Row] = &[
     ("keys.v1.KeyService/GetKeyStatus",                        "operator", "-",           "",             "nothing"),
 ];
 
+/// A relation's name; the roles by kind of target; whether rank matters.
+type Relation = (&'static str, &'static [(TargetKind, &'static str)], bool);
+
 /// About whom, by kind of target, and which roles. What is not named is no target. `rank`: only who stands below, and never
 /// oneself.
 #[rustfmt::skip]
-const ABOUT: &[(&str, &[(TargetKind, &str)], bool)] = &[
+const ABOUT: &[Relation] = &[
     ("nothing", &[], false),
     ("branch", &[(TargetKind::Provider, "all"), (TargetKind::Reseller, "all"), (TargetKind::Company, "all")], false),
     ("a company's reseller", &[(TargetKind::Reseller, "pa po ra ro")], false),
