@@ -3,21 +3,15 @@
 //!
 //! That a schema is missing, and the order of the steps of an end, is held in `services/tenant/tests/program.rs`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "helpers of tests, which clippy does not take for tests"
-)]
+#![expect(clippy::expect_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 use std::fs;
 use std::time::Duration;
 
-use proto::tenant::{Organization, UpdateOrganizationRequest};
+use countersign_tests::ops::{fails, is_ready};
+use proto::tenant::{GetOrganizationRequest, Organization, UpdateOrganizationRequest};
 use rcgen::{CertificateParams, KeyPair};
-use serde_json::Value;
-use testkit::{Console, TestSystem, Tree, as_user, reason};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use testkit::{Console, TestSystem, Tree, as_user};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -28,64 +22,6 @@ use ServiceName::{Identity, Mfa, Tenant};
 
 /// How long calls under way may take once a service of a test system is told to stop.
 const DRAIN: Duration = Duration::from_secs(5);
-
-async fn get(system: &TestSystem, service: ServiceName, path: &str) -> (u16, String) {
-    let address = system.ops_addr(0, service);
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head.split_whitespace().nth(1).unwrap().parse().unwrap(), body.to_owned())
-}
-
-/// Waits until a service is ready.
-async fn is_ready(system: &TestSystem, service: ServiceName) {
-    let ready = async || get(system, service, "/readyz").await.0 == 200;
-    system.eventually("it is ready", ready).await;
-}
-
-/// Waits until a service is not ready and says that this condition fails, for a reason with these words.
-async fn fails(system: &TestSystem, service: ServiceName, condition: &str, words: &str) {
-    let tells = async || {
-        let (status, text) = get(system, service, "/readyz").await;
-        let report: Value = serde_json::from_str(&text).unwrap();
-        let conditions = report["conditions"].as_array().unwrap();
-        status == 503
-            && report["ready"] == false
-            && conditions.iter().any(|one| {
-                one["name"] == condition
-                    && one["ok"] == false
-                    && one["reason"].as_str().unwrap().contains(words)
-            })
-    };
-    system.eventually(&format!("{service} says that {condition} fails: {words}"), tells).await;
-    // Not ready is not dead.
-    assert_eq!(get(system, service, "/livez").await.0, 200);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_clock_that_is_not_trusted_is_told_with_its_reason_and_measured() {
-    let system = TestSystem::start().await;
-    for service in [Tenant, Identity, Mfa] {
-        is_ready(&system, service).await;
-        assert!(get(&system, service, "/metrics").await.1.contains("\ncountersign_clock_trusted 1\n"));
-    }
-    system.reference.shift(time::Duration::minutes(1));
-    for service in [Tenant, Identity, Mfa] {
-        fails(&system, service, "clock", "steered").await;
-        let (status, metrics) = get(&system, service, "/metrics").await;
-        assert_eq!(status, 200);
-        assert!(metrics.contains("\ncountersign_clock_trusted 0\n"), "{metrics}");
-    }
-    system.reference.shift(time::Duration::ZERO);
-    for service in [Tenant, Identity, Mfa] {
-        is_ready(&system, service).await;
-    }
-    let trusted = async || get(&system, Mfa, "/metrics").await.1.contains("\ncountersign_clock_trusted 1\n");
-    system.eventually("the metric follows", trusted).await;
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn database_keys_followers_log_and_certificates_are_told_each_with_its_reason() {
@@ -111,8 +47,7 @@ async fn database_keys_followers_log_and_certificates_are_told_each_with_its_rea
     let rows = system.mfa_database.owner().await;
     let refuse = "ALTER TABLE organization ADD CONSTRAINT no_such_name CHECK (name <> 'unspeakable')";
     rows.batch_execute(refuse).await.unwrap();
-    let created = system.console.create_reseller(&tree.provider_session, "unspeakable", false).await;
-    assert_eq!(reason(created.unwrap_err()), "NOT_YET_IN_FORCE");
+    system.console.create_reseller(&tree.provider_session, "unspeakable", false).await.unwrap();
     fails(&system, Mfa, "followers", "(tenant.organization.created)").await;
     rows.batch_execute("ALTER TABLE organization DROP CONSTRAINT no_such_name").await.unwrap();
     is_ready(&system, Mfa).await;
@@ -120,6 +55,8 @@ async fn database_keys_followers_log_and_certificates_are_told_each_with_its_rea
     // A database that looks like a restored one.
     let rows = system.tenant_database.owner().await;
     rows.batch_execute("UPDATE log_epoch SET system_identifier = 1").await.unwrap();
+    system.tenant_database.shut_out().await;
+    system.tenant_database.let_in().await;
     fails(&system, Tenant, "log", "must be re-baselined").await;
 
     // A certificate that has ended takes the place of the good one.
@@ -158,8 +95,16 @@ async fn a_call_under_way_is_answered_and_one_that_hangs_does_not_hold_up_the_en
     let waits = "SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0";
     for (round, released) in [("answered", true), ("hanging", false)] {
+        is_ready(&system, Tenant).await;
+        let console = system.console_of(0);
+        let serves = async || {
+            let request = GetOrganizationRequest { organization_id: tree.company.id.clone() };
+            let request = as_user(&tree.reseller_session, request);
+            console.tenants.clone().get_organization(request).await.is_ok()
+        };
+        system.eventually("it serves", serves).await;
         holder.batch_execute(&hold).await.unwrap();
-        let call = update(&system.console_of(0), &tree, round);
+        let call = update(&console, &tree, round);
         let is_under_way = async || holder.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) > 0;
         system.eventually("the call is under way", is_under_way).await;
         let address = system.address(0, Tenant);

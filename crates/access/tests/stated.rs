@@ -4,7 +4,7 @@
 //! `tests/tests/access_matrix.rs` holds the services to the table; a cell that is wrong in the table would be wrong in both. Here
 //! it fails.
 
-#![expect(clippy::panic, reason = "helpers of tests, which clippy does not take for tests")]
+#![expect(clippy::expect_used, reason = "a helper of a test, which clippy does not take for one")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,13 +100,13 @@ const STATED: &[Row] = &[
     ("keys.v1.KeyService/GetKeyStatus",                        "operator", "-",           "",             "nothing"),
 ];
 
-/// A word for a relation: which roles about which kind of target, and whether by rank.
-type About = (&'static str, &'static [(TargetKind, &'static str)], bool);
+/// A relation's name; the roles by kind of target; whether rank matters.
+type Relation = (&'static str, &'static [(TargetKind, &'static str)], bool);
 
 /// About whom, by kind of target, and which roles. What is not named is no target. `rank`: only who stands below, and never
 /// oneself.
 #[rustfmt::skip]
-const ABOUT: &[About] = &[
+const ABOUT: &[Relation] = &[
     ("nothing", &[], false),
     ("branch", &[(TargetKind::Provider, "all"), (TargetKind::Reseller, "all"), (TargetKind::Company, "all")], false),
     ("a company's reseller", &[(TargetKind::Reseller, "pa po ra ro")], false),
@@ -172,10 +172,7 @@ fn compare_reach(rule: &Rule, about: &str) -> Vec<String> {
         differing.push("themselves".to_owned());
     }
     let others = words.iter().find(|word| **word != "self").copied().unwrap_or("nothing");
-    let (_, grants, rank) = ABOUT
-        .iter()
-        .find(|(word, ..)| *word == others)
-        .unwrap_or_else(|| panic!("no relation is called {others}"));
+    let (_, grants, rank) = ABOUT.iter().find(|(word, ..)| *word == others).expect("a word for a relation");
     if (rule.reach.rank != Rank::Any) != *rank {
         differing.push("rank".to_owned());
     }

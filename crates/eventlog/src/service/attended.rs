@@ -6,7 +6,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use fault::Reason;
@@ -22,29 +22,61 @@ pub(super) fn attended<S, T>(frames: S, patience: Duration) -> impl Stream<Item 
 where
     S: Stream<Item = Result<T, Status>> + Send + 'static,
 {
-    let held = Held { frames: Some(Box::pin(frames)), untaken_since: Some(Instant::now()) };
-    let held = Arc::new(Mutex::new(held));
+    let held = Arc::new(Held::new(frames));
     let watchdog = tokio::spawn(look_after(Arc::clone(&held), patience)).abort_handle();
     Attended { held, is_told: false, watchdog }
 }
 
 struct Held<S> {
     /// None when nobody read them for too long.
-    frames: Option<Pin<Box<S>>>,
-    /// Since when the last frame is on its way and the next one was not asked for. None while the caller waits for us.
-    untaken_since: Option<Instant>,
+    frames: Mutex<Option<Pin<Box<S>>>>,
+    taking: Arc<Taking>,
 }
 
 impl<S> Held<S> {
-    /// Takes the frames away when they have been untaken for `patience`.
-    fn give_up(&mut self, now: Instant, patience: Duration) -> Option<Pin<Box<S>>> {
-        let since = self.untaken_since?;
-        if now.duration_since(since) >= patience { self.frames.take() } else { None }
+    fn new(frames: S) -> Self {
+        let taking = Taking { untaken_since: Mutex::new(Some(Instant::now())), caller: Mutex::default() };
+        Self { frames: Mutex::new(Some(Box::pin(frames))), taking: Arc::new(taking) }
+    }
+
+    /// Takes the frames away when something has been untaken for `patience`.
+    fn give_up(&self, now: Instant, patience: Duration) -> Option<Pin<Box<S>>> {
+        let since = (*lock(&self.taking.untaken_since))?;
+        if now.duration_since(since) >= patience { lock(&self.frames).take() } else { None }
+    }
+}
+
+/// Whether the caller comes for what is there. It is what the frames wake: a caller whose connection is full does not ask for the
+/// frame that it was woken for.
+struct Taking {
+    /// Since when a frame is on its way, or may be there, and nobody asked. None while the caller waits for us.
+    untaken_since: Mutex<Option<Instant>>,
+    caller: Mutex<Option<Waker>>,
+}
+
+impl Taking {
+    fn asked(&self, caller: &Waker) {
+        *lock(&self.untaken_since) = None;
+        *lock(&self.caller) = Some(caller.clone());
+    }
+
+    fn there_is_something(&self) {
+        lock(&self.untaken_since).get_or_insert_with(Instant::now);
+    }
+}
+
+impl Wake for Taking {
+    fn wake(self: Arc<Self>) {
+        self.there_is_something();
+        let caller = lock(&self.caller).take();
+        if let Some(caller) = caller {
+            caller.wake();
+        }
     }
 }
 
 struct Attended<S> {
-    held: Arc<Mutex<Held<S>>>,
+    held: Arc<Held<S>>,
     is_told: bool,
     watchdog: AbortHandle,
 }
@@ -57,13 +89,18 @@ where
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        let mut held = lock(&this.held);
-        let Some(frames) = &mut held.frames else {
+        let mut frames = lock(&this.held.frames);
+        let Some(frames) = &mut *frames else {
             let was_told = std::mem::replace(&mut this.is_told, true);
             return Poll::Ready((!was_told).then(|| Err(into_status(Reason::StreamNotRead.into()))));
         };
-        let polled = frames.as_mut().poll_next(context);
-        held.untaken_since = polled.is_ready().then(Instant::now);
+        let taking = &this.held.taking;
+        taking.asked(context.waker());
+        let waker = Waker::from(Arc::clone(taking));
+        let polled = frames.as_mut().poll_next(&mut Context::from_waker(&waker));
+        if polled.is_ready() {
+            taking.there_is_something();
+        }
         polled
     }
 }
@@ -71,15 +108,18 @@ where
 impl<S> Drop for Attended<S> {
     fn drop(&mut self) {
         self.watchdog.abort();
+        // At once: the task that is ending holds them, too. Not dropped under the lock.
+        let frames = lock(&self.held.frames).take();
+        drop(frames);
     }
 }
 
 /// Takes the frames away once they lie untaken for too long. Looks often enough to be late by a fourth of the patience at most.
-async fn look_after<S>(held: Arc<Mutex<Held<S>>>, patience: Duration) {
+async fn look_after<S>(held: Arc<Held<S>>, patience: Duration) {
     loop {
         sleep(patience / 4).await;
         // Not dropped under the lock.
-        let untaken = lock(&held).give_up(Instant::now(), patience);
+        let untaken = held.give_up(Instant::now(), patience);
         if untaken.is_some() {
             tracing::info!("a stream of events ended: its caller did not read it");
             return;
@@ -87,7 +127,7 @@ async fn look_after<S>(held: Arc<Mutex<Held<S>>>, patience: Duration) {
     }
 }
 
-fn lock<S>(held: &Mutex<Held<S>>) -> MutexGuard<'_, Held<S>> {
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -102,14 +142,13 @@ mod tests {
 
     /// Attended by nobody but the test.
     fn unattended<S>(frames: S) -> Attended<S> {
-        let held = Held { frames: Some(Box::pin(frames)), untaken_since: Some(Instant::now()) };
         let watchdog = tokio::spawn(std::future::ready(())).abort_handle();
-        Attended { held: Arc::new(Mutex::new(held)), is_told: false, watchdog }
+        Attended { held: Arc::new(Held::new(frames)), is_told: false, watchdog }
     }
 
     /// Whether it is given up when one looks that long from now.
     fn gives_up<S>(frames: &Attended<S>, after: Duration) -> bool {
-        lock(&frames.held).give_up(Instant::now() + after, PATIENCE).is_some()
+        frames.held.give_up(Instant::now() + after, PATIENCE).is_some()
     }
 
     fn counting() -> impl Stream<Item = Result<u32, Status>> + Send + 'static {
@@ -143,7 +182,19 @@ mod tests {
             assert!(poll!(frames.next()).is_pending());
             assert!(!gives_up(&frames, PATIENCE * 100));
             sender.unbounded_send(Ok::<_, Status>(number)).unwrap();
+            assert!(!gives_up(&frames, PATIENCE / 2));
             assert_eq!(frames.next().await.unwrap().unwrap(), number);
         }
+    }
+
+    /// As a connection does whose window became full with the frame before: it hears, and does not come.
+    #[tokio::test]
+    async fn whoever_waited_and_does_not_come_for_the_frame_is_not_waited_for() {
+        let (sender, frames) = futures::channel::mpsc::unbounded();
+        let mut frames = unattended(frames);
+        assert!(poll!(frames.next()).is_pending());
+        sender.unbounded_send(Ok::<_, Status>(1)).unwrap();
+        assert!(gives_up(&frames, PATIENCE));
+        assert_eq!(reason_of(&frames.next().await.unwrap().unwrap_err()), Some(Reason::StreamNotRead));
     }
 }

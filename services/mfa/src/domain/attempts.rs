@@ -89,7 +89,7 @@ impl Attempts {
 
     /// Of attempts right after a wrong code: whether the failures of the window are so many that the password is suspected, and
     /// that was not told yet; now it is. True once on the way up, or once where less was made to suffice; again only after the
-    /// window fell below.
+    /// window fell below, or where more is waited for by now and is there.
     #[must_use]
     pub(crate) fn raise_suspicion(&mut self, thresholds: &Thresholds) -> bool {
         let is_suspected = self.recent_failures.len() >= thresholds.suspicion;
@@ -202,13 +202,14 @@ mod tests {
             |suspicion| Thresholds::within_bounds(Asked { suspicion, ..Asked::DEFAULT }).unwrap();
         let mut attempts = wrong(&Attempts::default(), 15, START);
         let mut next = |suspicion| {
-            attempts = after_wrong(&attempts, START);
-            attempts.raise_suspicion(&suspecting(suspicion))
+            let thresholds = suspecting(suspicion);
+            attempts = attempts.after_wrong(START, &thresholds);
+            attempts.raise_suspicion(&thresholds)
         };
         // Fifteen were not enough; now ten are.
         assert_eq!([20, 10, 10].map(&mut next), [false, true, false]);
         // At another threshold it is the same suspicion; above what there is, it is a new one once that is reached.
-        assert_eq!([18, 25].map(&mut next), [false, false]);
+        assert_eq!([18, 21, 21].map(&mut next), [false, false, true]);
     }
 
     #[test]
