@@ -43,10 +43,10 @@ def instruments():
     """{constant of the metric: (kind, unit, attributes)} of counters and histograms."""
     source = (TELEMETRY / "metrics.rs").read_text()
     fields = {}
-    for field, maker, metric in re.findall(r"(\w+): (seconds|count)\((?:names::)?([A-Z_]+)", source):
+    for field, maker, metric in re.findall(r"(\w+): (seconds|count)\(\s*(?:names::)?([A-Z_]+)", source):
         fields[field] = (metric, *{"seconds": ("histogram", "s"), "count": ("counter", "")}[maker])
     found = {metric: (kind, unit, set()) for metric, kind, unit in fields.values()}
-    for function in re.findall(r"\npub fn .*?\n}\n", source, re.S):
+    for function in re.findall(r"\npub(?:\(crate\))? fn .*?\n}\n", source, re.S):
         for field, given in re.findall(r"INSTRUMENTS\.(\w+)\.(?:record|add)\((.*?)\);", function, re.S):
             if "&rpc(" in given:
                 used = attributes(body(source, "rpc"))
