@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rpc::{PeerChannel, TlsFiles};
@@ -127,14 +128,16 @@ impl Running {
     }
 }
 
-/// A base such that it and the ports of two replicas are free at this moment.
+/// A base such that it and the ports of two replicas are free at this moment. Below those that outgoing connections get, of which
+/// another test may open hundreds meanwhile.
 fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = u16::try_from(std::process::id() % 300).unwrap();
     loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = first.local_addr().unwrap().port();
-        let others: Option<Vec<_>> =
-            (1..=16).map(|offset| TcpListener::bind(("127.0.0.1", base.checked_add(offset)?)).ok()).collect();
-        if others.is_some() {
+        let turn = of_process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 300;
+        let base = 20_000 + turn * 40;
+        let free = (0..=16).all(|offset| TcpListener::bind(("127.0.0.1", base + offset)).is_ok());
+        if free {
             return base;
         }
     }
