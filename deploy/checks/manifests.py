@@ -8,7 +8,9 @@ import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
-OVERLAYS = ("dev", "production")
+OVERLAYS = ("dev", "production", "production-nats", "restored")
+# What asks for the operators of a production cluster.
+PRODUCTION = OVERLAYS[1:]
 SERVICES = ("tenant", "identity", "mfa")
 
 
@@ -22,8 +24,9 @@ def rendered(overlay):
 
 @functools.cache
 def drawn_secrets(overlay):
-    """What make-secrets draws for an overlay."""
-    text = subprocess.run([str(DEPLOY / "kubernetes" / "make-secrets"), overlay], check=True, capture_output=True, text=True).stdout
+    """What make-secrets draws for an overlay: Secrets, and whom to trust where it makes the certificates."""
+    kind = "dev" if overlay == "dev" else "production"
+    text = subprocess.run([str(DEPLOY / "kubernetes" / "make-secrets"), kind], check=True, capture_output=True, text=True).stdout
     return [document for document in yaml.safe_load_all(text) if document]
 
 
@@ -41,9 +44,17 @@ def named(overlay, kind, name):
 
 def pod_templates(overlay):
     """(name, labels, spec) of everything that makes pods."""
-    for one in of_kind(overlay, "Deployment", "StatefulSet", "Job"):
-        template = one["spec"]["template"]
+    for one in of_kind(overlay, "Deployment", "StatefulSet", "Job", "CronJob"):
+        spec = one["spec"]["jobTemplate"]["spec"] if one["kind"] == "CronJob" else one["spec"]
+        template = spec["template"]
         yield f"{one['kind']}/{one['metadata']['name']}", template["metadata"]["labels"], template["spec"]
+
+
+def migration(overlay, service):
+    """The Job that migrates a service's database, whatever release it is named by."""
+    labels = {"app.kubernetes.io/name": service, "app.kubernetes.io/component": "migration"}
+    (found,) = [one for one in of_kind(overlay, "Job") if labels.items() <= one["metadata"]["labels"].items()]
+    return found
 
 
 def settings(overlay, service):

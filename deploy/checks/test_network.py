@@ -9,7 +9,7 @@ of the one side and an ingress rule of the other let it through.
 import re
 import unittest
 
-from deploy.checks.manifests import OVERLAYS, ROOT, SERVICES, of_kind, pod_templates, selects, settings
+from deploy.checks.manifests import OVERLAYS, PRODUCTION, ROOT, SERVICES, named, of_kind, pod_templates, selects, settings
 
 GRPC, OPS, DATABASE, OTLP, NATS = 7443, 9464, 5432, 4317, 4222
 NAMESPACE = "countersign"
@@ -27,7 +27,15 @@ OUTSIDE = {
     "stranger": ({"kubernetes.io/metadata.name": "default"}, {"app": "anything"}),
 }
 # Made by an operator from a custom resource, so not among the pod templates.
-MADE = {"production": {"database": {"cnpg.io/cluster": "countersign-db", "cnpg.io/podRole": "instance"}}}
+def made(overlay):
+    """The pods of the database, labelled as CloudNativePG does for the cluster."""
+    if overlay not in PRODUCTION:
+        return {}
+    (cluster,) = of_kind(overlay, "Cluster")
+    own = {"cnpg.io/cluster": cluster["metadata"]["name"], "cnpg.io/podRole": "instance", "app.kubernetes.io/name": "postgresql"}
+    return {"database": own | cluster["spec"]["inheritedMetadata"]["labels"]}
+
+
 PORTS = (53, 443, GRPC, OPS, DATABASE, OTLP, NATS, 5433, 6222, 6443, 8000, 8222, 9090, 9187)
 
 
@@ -65,8 +73,10 @@ def pods(overlay):
     found = {}
     for name, labels, _ in pod_templates(overlay):
         kind, name = name.split("/")
-        found[name if kind != "Job" else f"{name}"] = Pod(own, labels)
-    for name, labels in MADE.get(overlay, {}).items():
+        # A migration is named by its release as well.
+        name = f"{labels['app.kubernetes.io/name']}-migrate" if kind == "Job" else name
+        found["the operator's pod" if name == "operator" else name] = Pod(own, labels)
+    for name, labels in made(overlay).items():
         found[name] = Pod(own, labels)
     for name, (namespace, labels) in OUTSIDE.items():
         found[name] = Pod(namespace, labels)
@@ -117,22 +127,28 @@ def open_paths(overlay):
     }
 
 
+def broker_paths():
+    """{(from, to, port)} that the component with the message broker brings, for a relay to come. No service needs them today."""
+    return {(service, "nats", NATS) for service in SERVICES} | {("reader of events", "nats", NATS)}
+
+
 def needed(overlay):
     """{(from, to, port)} of all that the system needs."""
-    paths = set()
+    paths = {("the operator's pod", "postgresql" if overlay == "dev" else "database", DATABASE)}
     table = callers_by_table()
     database = "postgresql" if overlay == "dev" else "database"
     for service in SERVICES:
         paths |= {(service, other, GRPC) for other in addresses(service)}
         paths |= {(peer, service, GRPC) for peer in table[service] if peer in ("console", "operator")}
+        paths |= {("the operator's pod", service, GRPC) for peer in table[service] if peer == "operator"}
         paths |= {("prometheus", service, OPS), (service, database, DATABASE), (f"{service}-migrate", database, DATABASE)}
         # Whoever the settings name as a broker may vouch for external users.
         for broker in filter(None, settings(overlay, service).get("COUNTERSIGN_BROKER_PEERS", "").split(",")):
             paths.add((broker, service, GRPC))
-        if overlay == "production":
-            paths |= {(service, "otel-collector", OTLP), (service, "nats", NATS)}
-    if overlay == "production":
-        paths |= {("reader of events", "nats", NATS), ("prometheus", "database", 9187)}
+        if overlay in PRODUCTION:
+            paths.add((service, "otel-collector", OTLP))
+    if overlay in PRODUCTION:
+        paths.add(("prometheus", "database", 9187))
         paths |= {("cnpg operator", "database", DATABASE), ("cnpg operator", "database", 8000), ("database", "cnpg operator", 9090)}
         # The Kubernetes API and the store of backups have no labels to name them by.
         paths |= {("database", name, port) for name in OUTSIDE for port in (443, 6443)}
@@ -141,11 +157,18 @@ def needed(overlay):
     return paths
 
 
+def ports_of(policy):
+    """Every port that a policy names."""
+    return [port["port"] for way in ("ingress", "egress") for rule in policy["spec"].get(way, []) for port in rule.get("ports", [])]
+
+
 class Network(unittest.TestCase):
     def test_what_is_needed_is_open_and_nothing_else(self):
         for overlay in OVERLAYS:
             with self.subTest(overlay=overlay):
                 found, wanted = open_paths(overlay), needed(overlay)
+                if overlay == "production-nats":
+                    wanted |= broker_paths()
                 self.assertEqual(sorted(wanted - found), [], "needed, and shut")
                 self.assertEqual(sorted(found - wanted), [], "open, and not needed")
 
@@ -160,12 +183,27 @@ class Network(unittest.TestCase):
                     self.assertEqual(settings(overlay, service)[f"COUNTERSIGN_{other.upper()}_ADDR"], f"{other}-peers:{GRPC}")
 
     def test_replicas_of_databases_and_brokers_reach_each_other(self):
-        policies, there = of_kind("production", "NetworkPolicy"), pods("production")
+        policies, there = of_kind("production-nats", "NetworkPolicy"), pods("production-nats")
         for name, port in (("database", DATABASE), ("database", 8000), ("nats", 6222)):
             pod = there[name]
             self.assertTrue(lets_through(policies, "Egress", pod, pod, port) and lets_through(policies, "Ingress", pod, pod, port), name)
         for service in SERVICES:
             self.assertFalse(lets_through(policies, "Egress", there[service], there[service], GRPC))
+
+    def test_what_no_service_of_this_release_speaks_to_is_shut(self):
+        manifests = "".join((ROOT / "services" / service / "Cargo.toml").read_text() for service in SERVICES)
+        self.assertNotIn("nats", manifests, "a service speaks to NATS: say so in needed()")
+        for overlay in ("dev", "production", "restored"):
+            self.assertFalse(any(port == NATS for policy in of_kind(overlay, "NetworkPolicy") for port in ports_of(policy)))
+
+    def test_a_name_of_ours_leads_to_the_primary_of_the_cluster_that_is_there(self):
+        for overlay in PRODUCTION:
+            (cluster,) = of_kind(overlay, "Cluster")
+            service = named(overlay, "Service", "database")["spec"]
+            self.assertEqual(service["selector"], {"cnpg.io/cluster": cluster["metadata"]["name"], "cnpg.io/instanceRole": "primary"})
+            self.assertEqual([(port["port"], port["targetPort"]) for port in service["ports"]], [(DATABASE, DATABASE)])
+            # Its certificate must be good for the name.
+            self.assertIn("database", cluster["spec"]["certificates"]["serverAltDNSNames"])
 
     def test_everybody_resolves_names(self):
         for overlay in OVERLAYS:

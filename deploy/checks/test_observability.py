@@ -6,51 +6,50 @@ import unittest
 
 import yaml
 
-from deploy.checks.manifests import DEPLOY, OVERLAYS, ROOT, SERVICES, named, of_kind, settings
+from deploy.checks.manifests import DEPLOY, ROOT, SERVICES, named, of_kind, settings
+from deploy.checks.metrics import SCRAPED, declared, exposed, gauges, instruments
 
 OBSERVABILITY = DEPLOY / "observability"
 ALERTS = yaml.safe_load((OBSERVABILITY / "alerts.yaml").read_text())
-# Of Prometheus and the semantic conventions (OpenTelemetry), not ours.
-STANDARD = {"up", "rpc.server.call.duration", "rpc.client.call.duration"}
-UNITS = {"duration": "_seconds", "age": "_seconds", "difference": "_seconds", "not_after": "_seconds"}
+DATABASE_ALERTS = yaml.safe_load((OBSERVABILITY / "alerts_database.yaml").read_text())
+# Of others, by their documentation: CloudNativePG's default monitoring, the Barman Cloud plugin's observability page, the kubelet.
+FOREIGN = {
+    "cnpg_pg_replication_streaming_replicas": {"pod"},
+    "cnpg_pg_stat_archiver_last_failed_time": {"pod"},
+    "cnpg_pg_stat_archiver_last_archived_time": {"pod"},
+    "barman_cloud_cloudnative_pg_io_last_available_backup_timestamp": {"pod"},
+    "barman_cloud_cloudnative_pg_io_last_failed_backup_timestamp": {"pod"},
+    "kubelet_volume_stats_available_bytes": {"namespace", "persistentvolumeclaim"},
+    "kubelet_volume_stats_capacity_bytes": {"namespace", "persistentvolumeclaim"},
+}
+NAME = r"(?:up|(?:countersign|rpc|cnpg|barman|kubelet)_\w+)"
 
 
-def names(pattern):
-    return dict(re.findall(pattern, (ROOT / "crates" / "telemetry" / "src" / "names.rs").read_text()))
-
-
-def exposed():
-    """The metrics as Prometheus shows them: by their OpenTelemetry names, with unit and `_total`, histograms in three."""
-    found = {"up"}
-    for name in set(names(r"const (METRIC_\w+): &str =\s*\"([\w.]+)\"").values()) | STANDARD:
-        base = name.replace(".", "_")
-        base += UNITS.get(name.rsplit(".", 1)[-1], "")
-        found |= {base, f"{base}_total", f"{base}_bucket", f"{base}_count", f"{base}_sum"}
-    return found
-
-
-def labels():
-    """The labels that our metrics may have."""
-    constants = names(r"pub const ([A-Z_]+): &str =\s*\"([\w.]+)\"")
-    own = {value.replace(".", "_") for name, value in constants.items() if not name.startswith(("METRIC_", "SPAN_"))}
-    return own | {"rpc_method", "rpc_response_status_code", "error_type", "rpc_system_name", "job", "instance", "le"}
+def rules():
+    """Every rule of both files."""
+    return [rule for alerts in (ALERTS, DATABASE_ALERTS) for group in alerts["groups"] for rule in group["rules"]]
 
 
 def expressions():
-    """(where, expression) of all alerts and panels."""
-    for group in ALERTS["groups"]:
-        for rule in group["rules"]:
-            yield rule["alert"], rule["expr"]
+    """(where, expression, labels that its text shows) of all alerts and panels."""
+    for rule in rules():
+        yield rule["alert"], rule["expr"], set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
     for path in sorted((OBSERVABILITY / "dashboards").glob("*.json")):
         for panel in json.loads(path.read_text())["panels"]:
             for target in panel.get("targets", []):
-                yield f"{path.stem}: {panel['title']}", target["expr"]
+                yield f"{path.stem}: {panel['title']}", target["expr"], set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
 
 
 def series(expression):
-    """The metric names of an expression."""
-    bare = re.sub(r"\{[^}]*\}|\b(?:by|on|without)\s*\([^)]*\)", "", re.sub(r'"[^"]*"', '""', expression))
-    return {name for name in re.findall(r"[a-z_:][a-z0-9_:]*", bare) if name == "up" or name.startswith(("countersign_", "rpc_"))}
+    """(name, [(label, operator, value)]) of each series that an expression selects."""
+    grouped = re.sub(r"\b(?:by|on|without|ignoring)\s*\([^)]*\)", " ", expression)
+    for name, selector in re.findall(rf"(?<![\w\"])({NAME})\b(\{{(?:[^}}\"]|\"[^\"]*\")*\}})?", grouped):
+        yield name, re.findall(r"(\w+)\s*(=~|!~|!=|=)\s*\"([^\"]*)\"", selector)
+
+
+def grouping(expression):
+    """The labels that an expression groups or matches by."""
+    return {label.strip() for labels in re.findall(r"\b(?:by|on|without|ignoring)\s*\(([^)]*)\)", expression) for label in labels.split(",")}
 
 
 def event_types():
@@ -63,20 +62,49 @@ def event_types():
 
 
 class Observability(unittest.TestCase):
-    def test_every_metric_and_label_is_one_of_the_code(self):
-        known, known_labels, seen = exposed(), labels(), 0
-        for where, expression in expressions():
+    def test_every_series_is_one_of_the_code_with_labels_that_it_has(self):
+        known, seen = exposed() | {name: labels | SCRAPED for name, labels in FOREIGN.items()}, 0
+        for where, expression, shown in expressions():
             with self.subTest(where=where):
-                self.assertTrue(series(expression))
-                self.assertEqual(series(expression) - known, set())
-                used = set(re.findall(r"[{,]\s*(\w+)\s*(?:=~|!~|!=|=)\s*\"", expression))
-                self.assertEqual(used - known_labels, set())
+                selected = list(series(expression))
+                self.assertTrue(selected)
+                everything = set()
+                for name, selectors in selected:
+                    self.assertIn(name, known)
+                    self.assertEqual({label for label, _, _ in selectors} - known[name], set(), name)
+                    everything |= known[name]
+                self.assertEqual((grouping(expression) | shown) - everything, set())
+                # What is grouped away cannot be shown.
+                if re.match(r"(?:histogram_quantile\([\d.]+, )?(?:sum|max|min|count) by", expression):
+                    self.assertLessEqual(shown, grouping(expression) | {"alertname"})
                 seen += 1
         self.assertGreater(seen, 60)
 
+    def test_every_metric_of_the_code_has_a_name_in_its_list_and_is_measured(self):
+        self.assertEqual(declared(), {name for name in instruments() | gauges() if name.startswith("METRIC_")})
+
+    def test_every_state_and_cause_is_one_that_the_code_tells(self):
+        source = "".join(path.read_text() for place in ("crates", "services") for path in (ROOT / place).rglob("src/**/*.rs"))
+        for where, expression, _ in expressions():
+            for _, selectors in series(expression):
+                for label, _, values in selectors:
+                    if label in ("countersign_state", "countersign_cause", "countersign_condition", "countersign_outcome"):
+                        for value in values.split("|"):
+                            with self.subTest(where=where, value=value):
+                                self.assertIn(f'"{value}"', source)
+
+    def test_what_is_wrong_is_noticed(self):
+        known = exposed()
+        self.assertNotIn("countersign_events", known)
+        self.assertNotIn("countersign_ready_total", known)
+        self.assertNotIn("countersign_unit_duration_seconds", known)
+        self.assertNotIn("countersign_state", known["countersign_events_total"])
+        found = list(series('sum by (a) (rate(countersign_events_total{x="}", reason!="b"}[5m])) / on (job) up > 0'))
+        self.assertEqual(found, [("countersign_events_total", [("x", "=", "}"), ("reason", "!=", "b")]), ("up", [])])
+
     def test_every_event_type_is_one_that_the_code_writes(self):
         types = event_types()
-        for where, expression in expressions():
+        for where, expression, _ in expressions():
             for operator, pattern in re.findall(r"countersign_event_type(=~|=)\"([^\"]*)\"", expression):
                 with self.subTest(where=where, pattern=pattern):
                     regex = pattern.replace("\\\\", "\\") if operator == "=~" else re.escape(pattern)
@@ -84,20 +112,33 @@ class Observability(unittest.TestCase):
 
     def test_every_alert_has_a_runbook_of_its_name_and_a_test(self):
         page = (ROOT / "docs" / "operating.md").read_text()
-        tested = (OBSERVABILITY / "alerts_test.yaml").read_text()
-        for group in ALERTS["groups"]:
-            for rule in group["rules"]:
-                alert = rule["alert"]
-                with self.subTest(alert=alert):
-                    self.assertRegex(page, rf"(?m)^#+ {alert}$")
-                    self.assertEqual(rule["annotations"]["runbook"], f"docs/operating.md#{alert.lower()}")
-                    self.assertIn(rule["labels"]["severity"], ("page", "ticket"))
-                    # Once where it fires, once where it is silent.
-                    self.assertRegex(tested, rf"alertname: {alert}\n\s+exp_alerts")
-                    self.assertIn(f"alertname: {alert}}}", tested)
+        tested = "".join(path.read_text() for path in OBSERVABILITY.glob("alerts*_test.yaml"))
+        for rule in rules():
+            alert = rule["alert"]
+            with self.subTest(alert=alert):
+                self.assertTrue(re.search(rf"(?m)^#+ {alert}$", page), "has no runbook")
+                self.assertEqual(rule["annotations"]["runbook"], f"docs/operating.md#{alert.lower()}")
+                self.assertIn(rule["labels"]["severity"], ("page", "ticket"))
+                # Once where it fires, once where it is silent.
+                self.assertTrue(re.search(rf"alertname: {alert}\n\s+exp_alerts", tested), "is not tested where it fires")
+                self.assertTrue(f"alertname: {alert}}}" in tested, "is not tested where it is silent")
 
     def test_the_cluster_has_these_alerts(self):
         self.assertEqual(named("production", "PrometheusRule", "countersign")["spec"], ALERTS)
+        self.assertEqual(named("production", "PrometheusRule", "countersign-db")["spec"], DATABASE_ALERTS)
+
+    def test_all_of_it_has_the_label_that_prometheus_looks_for(self):
+        found = of_kind("production", "ServiceMonitor", "PodMonitor", "PrometheusRule")
+        self.assertEqual(len(found), 4)
+        self.assertEqual(len({one["metadata"]["labels"]["release"] for one in found}), 1)
+
+    def test_the_databases_alerts_are_about_what_is_scraped(self):
+        (monitor,) = of_kind("production", "PodMonitor")
+        job = f"{monitor['metadata']['namespace']}/{monitor['metadata']['name']}"
+        for rule in DATABASE_ALERTS["groups"][0]["rules"]:
+            for name, selectors in series(rule["expr"]):
+                given = {label: value for label, _, value in selectors}
+                self.assertEqual(given["namespace"] if name.startswith("kubelet_") else given["job"], "countersign" if name.startswith("kubelet_") else job)
 
     def test_jobs_are_called_like_the_services(self):
         (monitor,) = of_kind("production", "ServiceMonitor")

@@ -3,15 +3,18 @@
 import base64
 import unittest
 
-from deploy.checks.manifests import OVERLAYS, SERVICES, drawn_secrets, named, of_kind, pod_templates, rendered, selects
+from deploy.checks.manifests import OVERLAYS, PRODUCTION, SERVICES, drawn_secrets, migration, named, of_kind, pod_templates, rendered, selects
 
-# What CloudNativePG makes for a cluster of that name.
-MADE = {"production": {"countersign-db-ca": {"ca.crt", "ca.key"}}, "dev": {}}
+
+def database_authority(overlay):
+    """The Secret that CloudNativePG makes for the cluster that is there."""
+    return [f"{one['metadata']['name']}-ca" for one in of_kind(overlay, "Cluster")]
 
 
 def secrets(overlay):
     """Name to keys of every Secret that will be there."""
-    there = {one["metadata"]["name"]: set(one["data"]) for one in drawn_secrets(overlay)} | MADE[overlay]
+    there = {one["metadata"]["name"]: set(one["data"]) for one in drawn_secrets(overlay) if one["kind"] == "Secret"}
+    there |= {name: {"ca.crt", "ca.key"} for name in database_authority(overlay)}
     for one in of_kind(overlay, "Certificate"):
         there[one["spec"]["secretName"]] = {"ca.crt", "tls.crt", "tls.key"}
     return there
@@ -53,8 +56,12 @@ class Pods(unittest.TestCase):
         for overlay, _, spec in self.each():
             there = secrets(overlay)
             maps = {one["metadata"]["name"]: set(one["data"]) for one in of_kind(overlay, "ConfigMap")}
+            # In production made once, by hand, as docs/operating.md has it.
+            maps["peers-trust"] = {"ca.crt"}
             volumes = {volume["name"]: volume for volume in spec.get("volumes", [])}
             for volume in volumes.values():
+                for source in volume.get("projected", {}).get("sources", []):
+                    self.assertLessEqual({item["key"] for item in source["secret"]["items"]}, there[source["secret"]["name"]])
                 if "secret" in volume:
                     self.assertIn(volume["secret"]["secretName"], there)
                     keys = there[volume["secret"]["secretName"]]
@@ -82,6 +89,9 @@ class Pods(unittest.TestCase):
             for service in of_kind(overlay, "Service"):
                 chosen = [spec for labels, spec in pods if selects({"matchLabels": service["spec"]["selector"]}, labels)]
                 with self.subTest(overlay=overlay, service=service["metadata"]["name"]):
+                    if "cnpg.io/cluster" in service["spec"]["selector"]:
+                        # Not of pods that are made here; test_network.py looks at it.
+                        continue
                     self.assertEqual(len(chosen), 1)
                     ports = {port["name"]: port["containerPort"] for port in chosen[0]["containers"][0]["ports"]}
                     for port in service["spec"]["ports"]:
@@ -104,18 +114,53 @@ class Pods(unittest.TestCase):
                     spread = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
                     self.assertEqual({one["topologyKey"] for one in spread}, {"topology.kubernetes.io/zone", "kubernetes.io/hostname"})
                     self.assertTrue(all(selects(one["labelSelector"], labels) for one in spread))
-                    migrate = named(overlay, "Job", f"{service}-migrate")["spec"]["template"]
+                    migrate = migration(overlay, service)["spec"]["template"]
                     self.assertFalse(selects(deployment["spec"]["selector"], migrate["metadata"]["labels"]))
                     program = f"/usr/local/bin/{service}"
                     self.assertEqual(deployment["spec"]["template"]["spec"]["containers"][0]["command"], [program, "serve"])
                     self.assertEqual(migrate["spec"]["containers"][0]["command"], [program, "migrate"])
 
+    def test_the_operators_pod_is_a_template_that_nothing_starts_and_that_does_not_stay(self):
+        for overlay in OVERLAYS:
+            operator = named(overlay, "CronJob", "operator")["spec"]
+            self.assertIs(operator["suspend"], True)
+            self.assertLessEqual(operator["jobTemplate"]["spec"]["activeDeadlineSeconds"], 4 * 3600)
+            pod = operator["jobTemplate"]["spec"]["template"]["spec"]
+            (container,) = pod["containers"]
+            mounts = {mount["mountPath"]: mount for mount in container["volumeMounts"]}
+            volumes = {volume["name"]: volume for volume in pod["volumes"]}
+            # The paths are those of one machine, so that the same commands work.
+            for service in SERVICES:
+                keyring = volumes[mounts[f"/etc/countersign/{service}/keyring"]["name"]]
+                self.assertEqual(keyring["secret"]["secretName"], f"{service}-keyring")
+            owners = volumes[mounts["/etc/countersign/migrate"]["name"]]["projected"]["sources"]
+            self.assertEqual({item["path"] for one in owners for item in one["secret"]["items"]}, {f"{service}-owner-url" for service in SERVICES})
+            # Nothing but a copy in memory can be written.
+            self.assertEqual([path for path, mount in mounts.items() if not mount.get("readOnly")], ["/work"])
+            self.assertEqual(volumes["work"]["emptyDir"]["medium"], "Memory")
+
+    def test_a_migration_is_of_the_release_that_runs(self):
+        for overlay in PRODUCTION:
+            for service in SERVICES:
+                job, deployment = migration(overlay, service), named(overlay, "Deployment", service)
+                release = deployment["metadata"]["labels"]["app.kubernetes.io/version"]
+                self.assertEqual(job["metadata"]["name"], f"{service}-migrate-{release}")
+                images = {one["spec"]["template"]["spec"]["containers"][0]["image"] for one in (job, deployment)}
+                self.assertEqual(images, {f"registry.example/countersign:{release}"})
+                # Gone by itself, whoever keeps a cluster to what a repository says would make it again, for ever.
+                self.assertNotIn("ttlSecondsAfterFinished", job["spec"])
+                self.assertGreaterEqual(job["spec"]["activeDeadlineSeconds"], 3600)
+                # Restarts wait longer each time, up to five minutes: there must be enough of them for all that time.
+                self.assertGreaterEqual(job["spec"]["backoffLimit"] * 300, job["spec"]["activeDeadlineSeconds"])
+
     def test_only_migrations_have_the_owners_password(self):
         for overlay in OVERLAYS:
             for name, labels, spec in pod_templates(overlay):
+                if labels.get("app.kubernetes.io/component") == "operator":
+                    continue
                 volumes = [volume["secret"] for volume in spec["volumes"] if volume.get("secret", {}).get("secretName", "").endswith("-database")]
                 named = {volume["secret"]["secretName"] for volume in spec["volumes"] if "secret" in volume}
-                self.assertEqual("countersign-db-ca" in named, overlay == "production" and bool(volumes), name)
+                self.assertEqual(named & set(database_authority(overlay)), set(database_authority(overlay)) if volumes else set(), name)
                 for secret in volumes:
                     keys = {item["key"] for item in secret["items"]}
                     is_migration = labels["app.kubernetes.io/component"] == "migration"
@@ -126,10 +171,10 @@ class Pods(unittest.TestCase):
             if secret["metadata"]["name"].endswith("-database"):
                 for value in secret["data"].values():
                     url = base64.b64decode(value).decode()
-                    self.assertRegex(url, r"@countersign-db-rw/\w+\?sslmode=verify-full&sslrootcert=/etc/countersign/database-ca/ca\.crt$")
+                    self.assertRegex(url, r"@database/\w+\?sslmode=verify-full&sslrootcert=/etc/countersign/database-ca/ca\.crt$")
         for service in SERVICES:
-            for kind, name in (("Deployment", service), ("Job", f"{service}-migrate")):
-                spec = named("production", kind, name)["spec"]["template"]["spec"]
+            for one in (named("production", "Deployment", service), migration("production", service)):
+                spec = one["spec"]["template"]["spec"]
                 mounts = {mount["name"]: mount["mountPath"] for mount in spec["containers"][0]["volumeMounts"]}
                 self.assertEqual(mounts["database-ca"], "/etc/countersign/database-ca")
 

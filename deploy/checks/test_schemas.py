@@ -1,8 +1,11 @@
 """Every object is one that Kubernetes, or the operator that defines it, takes: no unknown field, no wrong value."""
 
+import pathlib
 import unittest
 
+import jsonschema
 import kubernetes_validate
+import yaml
 from cloudcoil.models.cert_manager import v1 as cert_manager
 from cloudcoil.models.prometheus_operator import v1 as prometheus_operator
 
@@ -13,8 +16,24 @@ MODELS = {
     "cert-manager.io/v1": cert_manager,
     "monitoring.coreos.com/v1": prometheus_operator,
 }
-# No package carries the schemas of CloudNativePG; test_database.py holds what matters of these.
-UNPUBLISHED = {"postgresql.cnpg.io/v1", "barmancloud.cnpg.io/v1"}
+# No package carries the schemas of CloudNativePG and of its plugin: what we use of them, written by hand.
+BY_HAND = {"postgresql.cnpg.io/v1", "barmancloud.cnpg.io/v1"}
+
+
+def closed(schema):
+    """A schema that refuses what it does not name."""
+    if "properties" in schema:
+        inner = {name: closed(one) for name, one in schema["properties"].items()}
+        return schema | {"type": "object", "properties": inner, "additionalProperties": False}
+    if "items" in schema:
+        return schema | {"items": closed(schema["items"])}
+    return schema
+
+
+OURS = {
+    kind: closed({"required": ["spec"], "properties": {"apiVersion": {}, "kind": {}, "metadata": {}, "spec": spec}})
+    for kind, spec in yaml.safe_load((pathlib.Path(__file__).parent / "cnpg_schemas.yaml").read_text()).items()
+}
 
 
 def lost(given, kept, path=""):
@@ -41,11 +60,19 @@ class Schemas(unittest.TestCase):
                     if version in MODELS:
                         kept = getattr(MODELS[version], kind).model_validate(one).model_dump(by_alias=True, exclude_none=True, mode="json")
                         self.assertEqual(list(lost(one, kept)), [])
-                    elif version not in UNPUBLISHED:
+                    elif version in BY_HAND:
+                        jsonschema.validate(one, OURS[kind])
+                    else:
                         kubernetes_validate.validate(one, KUBERNETES, strict=True)
+        self.assertEqual(set(OURS), kinds & set(OURS))
         self.assertTrue({"Deployment", "NetworkPolicy", "Certificate", "Issuer", "ServiceMonitor", "PrometheusRule", "Cluster"} <= kinds)
 
     def test_what_is_unknown_is_noticed(self):
+        given = {"spec": {"instances": 3, "storage": {"size": "1Gi"}, "postgresql": {"synchronous": {"method": "any", "number": 1}}}}
+        jsonschema.validate(given, OURS["Cluster"])
+        for path, value in (("colour", "red"), ("instances", "3"), ("storage", {"sise": "1Gi"}), ("postgresql", {"synchronous": {"method": "all", "number": 1}})):
+            with self.assertRaises(jsonschema.ValidationError):
+                jsonschema.validate({"spec": given["spec"] | {path: value}}, OURS["Cluster"])
         given = {"metadata": {"name": "x"}, "spec": {"secretName": "x", "issuerRef": {"name": "x", "colour": "red"}}}
         kept = cert_manager.Certificate.model_validate(given).model_dump(by_alias=True, exclude_none=True, mode="json")
         self.assertEqual(list(lost(given, kept)), [".spec.issuerRef.colour"])

@@ -13,7 +13,7 @@ import tomllib
 import unittest
 import base64
 
-from deploy.checks.manifests import DEPLOY, OVERLAYS, ROOT, SERVICES, drawn_secrets, named, of_kind, settings
+from deploy.checks.manifests import DEPLOY, OVERLAYS, ROOT, SERVICES, drawn_secrets, migration, named, of_kind, settings
 
 BINARIES = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug"
 
@@ -31,14 +31,18 @@ def keys(environment):
 
 def lay_out(directory, overlay, service):
     """The files that a service's container has mounted, below a directory."""
-    there = {one["metadata"]["name"]: one["data"] for one in drawn_secrets("dev") + drawn_secrets(overlay)}
-    there["countersign-db-ca"] = {"ca.crt": there["tenant-tls"]["ca.crt"]}
+    there = {one["metadata"]["name"]: one["data"] for one in drawn_secrets("dev") + drawn_secrets(overlay) if one["kind"] == "Secret"}
+    for cluster in of_kind(overlay, "Cluster"):
+        there[f"{cluster['metadata']['name']}-ca"] = {"ca.crt": there["tenant-tls"]["ca.crt"]}
+    (trust,) = [one for one in drawn_secrets("dev") if one["kind"] == "ConfigMap"]
+    maps = {trust["metadata"]["name"]: {name: base64.b64encode(text.encode()) for name, text in trust["data"].items()}}
     spec = named(overlay, "Deployment", service)["spec"]["template"]["spec"]
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     for mount in spec["containers"][0]["volumeMounts"]:
-        secret = volumes[mount["name"]]["secret"]
-        data = there[secret["secretName"]]
-        items = secret.get("items") or [{"key": key, "path": key} for key in data]
+        volume = volumes[mount["name"]]
+        source = volume.get("secret") or volume["configMap"]
+        data = there[source["secretName"]] if "secret" in volume else maps[source["name"]]
+        items = source.get("items") or [{"key": key, "path": key} for key in data]
         target = pathlib.Path(directory + mount["mountPath"])
         target.mkdir(parents=True)
         for item in items:
@@ -53,6 +57,18 @@ def check_config(service, environment):
     """The program's own word on an environment."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")}
     return subprocess.run([BINARIES / service, "check-config"], env=kept | environment, capture_output=True, text=True)
+
+
+# What a busy machine adds: followers and the sequencer end, processes are cut off.
+MARGIN = 10
+
+
+def last_seconds():
+    """How long a program may take after its drain: the constants of the code."""
+    code = (ROOT / "crates" / "host" / "src" / "program.rs").read_text()
+    words = int(re.search(r"const LAST_WORDS: Duration = Duration::from_secs\((\d+)\)", code)[1])
+    runtime = int(re.search(r"runtime\.shutdown_timeout\(Duration::from_secs\((\d+)\)\)", code)[1])
+    return words + runtime
 
 
 class Settings(unittest.TestCase):
@@ -105,7 +121,8 @@ class Settings(unittest.TestCase):
                 asked |= {container[probe]["httpGet"]["path"] for probe in ("startupProbe", "livenessProbe", "readinessProbe")}
             for monitor in of_kind(overlay, "ServiceMonitor"):
                 asked |= {endpoint["path"] for endpoint in monitor["spec"]["endpoints"]}
-        self.assertEqual(asked, {"/livez", "/readyz", "/metrics"})
+        # Not /readyz: what fails there in all replicas at once would leave nobody an address.
+        self.assertEqual(asked, {"/livez", "/servez", "/metrics"})
         for path in asked:
             self.assertTrue(f'"{path}"' in code, path)
 
@@ -115,11 +132,29 @@ class Settings(unittest.TestCase):
                 environment = settings(overlay, service)
                 takes = int(environment["COUNTERSIGN_STOP_DELAY_SECONDS"]) + int(environment["COUNTERSIGN_DRAIN_SECONDS"])
                 pod = named(overlay, "Deployment", service)["spec"]["template"]["spec"]
-                self.assertGreater(pod["terminationGracePeriodSeconds"], takes + 5)
+                self.assertGreaterEqual(pod["terminationGracePeriodSeconds"], takes + last_seconds() + MARGIN)
+
+    def test_a_unit_is_given_the_time_that_its_program_takes_to_stop(self):
+        unit = (DEPLOY / "systemd" / "countersign@.service").read_text()
+        given = int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)[1])
+        for service in SERVICES:
+            values = tomllib.loads((DEPLOY / "systemd" / "config" / f"{service}.toml").read_text())
+            self.assertGreaterEqual(given, values["stop_delay_seconds"] + values["drain_seconds"] + last_seconds() + MARGIN)
+
+    def test_hashing_fits_into_the_memory_that_is_given(self):
+        # Argon2id, m=19456 KiB.
+        mebibytes = 19
+        unit = (DEPLOY / "systemd" / "countersign@.service").read_text()
+        permits = tomllib.loads((DEPLOY / "systemd" / "config" / "identity.toml").read_text())["hashing_permits"]
+        # No more than half of it: the rest is everything else's.
+        self.assertLessEqual(permits * mebibytes, int(re.search(r"^MemoryMax=(\d+)M$", unit, re.M)[1]) / 2)
+        for overlay in OVERLAYS:
+            limit = named(overlay, "Deployment", "identity")["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
+            self.assertLessEqual(int(settings(overlay, "identity")["COUNTERSIGN_HASHING_PERMITS"]) * mebibytes, int(limit.removesuffix("Mi")) / 2)
 
     def test_migrations_are_told_the_owners_url_alone(self):
         for service in SERVICES:
-            container = named("production", "Job", f"{service}-migrate")["spec"]["template"]["spec"]["containers"][0]
+            container = migration("production", service)["spec"]["template"]["spec"]["containers"][0]
             self.assertEqual([one["name"] for one in container["env"]], ["COUNTERSIGN_OWNER_DATABASE_URL_FILE"])
             mounted = container["volumeMounts"][0]["mountPath"]
             self.assertEqual(container["env"][0]["value"], f"{mounted}/owner-url")

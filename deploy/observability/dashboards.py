@@ -45,7 +45,7 @@ def calls(job):
 def state(job, follows):
     me = f'job="{job}", instance=~"$instance"'
     panels = [
-        ("Ready", "bool_yes_no", [(f"countersign_ready{{{me}}}", "{{instance}}")]),
+        ("Takes calls", "bool_yes_no", [(f"countersign_serving{{{me}}}", "{{instance}}")]),
         ("Conditions that fail", "short", [(f"countersign_condition{{{me}}} == 0", "{{instance}} {{countersign_condition}}")]),
         ("Certificate ends in", "s", [(f"countersign_certificate_not_after_seconds{{{me}}} - time()", "{{instance}}")]),
         (

@@ -3,10 +3,14 @@
 # The PostgreSQL image does so once, as a script of `docker-entrypoint-initdb.d`.
 set -euo pipefail
 
-arguments=()
-for role in tenant identity mfa; do
-  for suffix in _owner "" _sequencer; do
-    arguments+=(-v "$role$suffix=$(cat "${PASSWORDS_DIR:-/etc/postgresql-passwords}/$role$suffix")")
+# Through standard input: everybody on the machine can read arguments.
+{
+  for role in tenant identity mfa; do
+    for suffix in _owner "" _sequencer; do
+      password=$(cat "${PASSWORDS_DIR:-/etc/postgresql-passwords}/$role$suffix")
+      password=${password//\\/\\\\}
+      printf "\\set %s '%s'\n" "$role$suffix" "${password//\'/\'\'}"
+    done
   done
-done
-psql -q -X -d postgres "${arguments[@]}" -f "${ROLES_SQL:-$(dirname "${BASH_SOURCE[0]}")/roles.sql}"
+  cat "${ROLES_SQL:-$(dirname "${BASH_SOURCE[0]}")/roles.sql}"
+} | psql -q -X -d postgres -f -

@@ -1,8 +1,14 @@
 -- The three databases and their roles, on PostgreSQL 15 or later, as a superuser, once:
---   psql -v tenant_owner=… -v tenant=… -v tenant_sequencer=… (the passwords; the same for identity and mfa) -f roles.sql
+-- roles.sh gives it the passwords: the psql variables tenant_owner, tenant, tenant_sequencer, and the same for identity and mfa.
 -- Given again, it sets the passwords anew and changes nothing else. Tables and what each role may do with them are the
 -- migrations' business; who may connect is this file's.
 \set ON_ERROR_STOP on
+
+DO $$ BEGIN
+    IF current_setting('server_version_num')::int < 150000 THEN
+        RAISE EXCEPTION 'PostgreSQL 15 or later is needed: before, everybody may create objects in the schema public';
+    END IF;
+END $$;
 
 SELECT format('CREATE ROLE %I', role) FROM unnest(ARRAY[
     'countersign_tenant_owner', 'countersign_tenant', 'countersign_tenant_sequencer',

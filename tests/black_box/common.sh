@@ -7,6 +7,10 @@ WORK=$(mktemp -d)
 DATA=$WORK/data
 UP_PID=
 
+for program in curl grpcurl jq oathtool openssl psql zbarimg; do
+  command -v "$program" >/dev/null || { echo "$program is not installed: run .ci/install" >&2; exit 1; }
+done
+
 say() { printf '   %s\n' "$*"; }
 step() { printf '\n-- %s\n' "$*"; }
 fail() { printf 'FAILED: %s\n' "$*" >&2; tail -n 15 "$DATA"/logs/*.log "$WORK/up.log" >&2 2>/dev/null || true; exit 1; }
@@ -102,3 +106,29 @@ code() { # SECRET [SECONDS FROM NOW]
 settle() { local into=$(($(date +%s) % 30)); if [ "$into" -gt 20 ]; then sleep $((31 - into)); fi; }
 
 json() { jq -nc "$@"; }
+
+# page <MARKDOWN: the commands of its `sh` blocks as a script. Every command must succeed - else it prints "#### failed" -, but one
+# that says in a comment behind it that it is refused ("# REASON", "# refused, ..."): that one must be, with that reason.
+page() {
+  printf 'set -o pipefail\ntrap '\''echo "#### failed in line $LINENO: $BASH_COMMAND"'\'' ERR\n'
+  awk '
+    /^```sh$/ {n++; on = 1; printf "\necho \"#### block %d\"\n", n; next}
+    /^```/ {on = 0}
+    !on {next}
+    {command = command $0 "\n"}
+    /\\$/ {next}
+    match($0, /# *([A-Z]+_[A-Z_]+$|refused)/) {
+      reason = substr($0, RSTART); sub(/^# */, "", reason)
+      if (reason ~ /^refused/) reason = "[A-Z_]*"
+      printf "REFUSED=$( { %s} 2>&1 ) && echo \"#### failed: not refused\"\nprintf \"%%s\\n\" \"$REFUSED\"\n", command
+      printf "grep -Eq \047\"reason\": *\"%s\"\047 <<<\"$REFUSED\" || echo \"#### failed: not refused with %s\"\n", reason, reason
+      command = ""; next
+    }
+    {printf "%s", command; command = ""}'
+}
+
+# nothing_failed OUT: no command of a page did.
+nothing_failed() {
+  grep -q '^#### block' "$1" || fail "the page did not run"
+  if grep -a -B 12 "^#### failed" "$1" >&2; then fail "a command of the page failed, or was not refused"; fi
+}

@@ -13,6 +13,7 @@ pub mod evidence;
 pub mod fields;
 pub mod landscape;
 pub mod model;
+pub mod ops;
 mod people;
 pub mod place;
 pub mod probes;

@@ -1,5 +1,9 @@
 //! The other reseller's administrator sends a foreign id in every field that names an object, of every RPC: the answer is byte
 //! for byte that for an id that does not exist, and so is the one event that it leaves in the caller's own branch.
+//!
+//! The answer is NOT_FOUND - but where the RPC is none of the caller's role at all: there it is ROLE_NOT_ALLOWED, for a foreign id,
+//! a missing one and one of the own branch alike, because nothing was looked up. It says nothing about any id, and to an
+//! administrator of the own branch who lacks a right it says what is the matter.
 
 #![expect(
     clippy::expect_used,

@@ -1,6 +1,6 @@
 //! Every replica of every service is stopped and started in turn while people sign in: nobody notices.
 //!
-//! `COUNTERSIGN_ROLLING_SECONDS` says for how long (else a little more than once around).
+//! `ROLLING_RESTART_SECONDS` says for how long (else a little more than once around).
 
 #![expect(
     clippy::expect_used,
@@ -101,7 +101,7 @@ async fn until_ready(system: &TestSystem, replica: usize, service: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_call_fails_while_every_replica_is_replaced_in_turn() {
-    let seconds = std::env::var("COUNTERSIGN_ROLLING_SECONDS").ok();
+    let seconds = std::env::var("ROLLING_RESTART_SECONDS").ok();
     let seconds = seconds.map_or(USUAL_SECONDS, |text| text.parse().expect("a number of seconds"));
     let mut system = TestSystem::with_replicas(REPLICAS).await;
     let tree = Tree::plant(&system).await;

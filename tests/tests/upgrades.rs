@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -50,6 +51,45 @@ fn merged_migrations_are_what_they_were() {
     }
     let gone: Vec<_> = listed.keys().filter(|path| !found.contains(**path)).collect();
     assert!(gone.is_empty(), "merged migrations are gone: {gone:?}");
+}
+
+/// What git says here; none where there is no history to ask, as in an archive of the sources.
+fn git(arguments: &[&str]) -> Option<Vec<u8>> {
+    let output = Command::new("git").arg("-C").arg(root()).args(arguments).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+/// The commit up to which this one has been merged: where it left `main`. Where it is `main` itself, the commit before it.
+fn merged() -> Option<String> {
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).trim().to_owned();
+    let head = text(git(&["rev-parse", "HEAD"])?);
+    let base = ["origin/main", "main"].iter().find_map(|main| git(&["merge-base", main, "HEAD"]));
+    match base.map(text) {
+        Some(base) if base != head => Some(base),
+        _ => git(&["rev-parse", "HEAD^"]).map(text),
+    }
+}
+
+/// The list in the commit could be changed together with a file. What was merged before it cannot.
+#[test]
+fn migrations_are_what_they_were_when_they_were_merged() {
+    let Some(base) = merged() else {
+        println!("there is no history here: compared with tests/migrations.sha256 only");
+        return merged_migrations_are_what_they_were();
+    };
+    println!("compared with {base}");
+    let mut compared = 0;
+    for room in ROOMS {
+        let folder = format!("{room}/migrations/");
+        let listed = git(&["ls-tree", "-r", "--name-only", &base, "--", &folder]).unwrap();
+        for path in String::from_utf8(listed).unwrap().lines() {
+            let before = git(&["show", &format!("{base}:{path}")]).unwrap();
+            let now = std::fs::read(root().join(path)).unwrap_or_default();
+            assert!(before == now, "{path} is merged: write another migration instead");
+            compared += 1;
+        }
+    }
+    assert!(compared > 0, "{base} has no migrations");
 }
 
 /// The newest migration of each set in the last release, by the name of its history table.

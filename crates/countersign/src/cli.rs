@@ -1,8 +1,16 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use types::ServiceName;
+
+/// The one setting here that may hold a secret.
+const DATABASE_URL: &str = "database_url";
 
 /// Multi-factor authentication for platforms that sell through resellers.
 #[derive(Debug, Parser)]
@@ -12,6 +20,31 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
     #[command(flatten)]
     pub(crate) up: UpOptions,
+}
+
+impl Cli {
+    /// Reads the arguments and the environment, or ends the process with what is wrong with them, or with help.
+    pub(crate) fn read() -> Self {
+        Self::of(std::env::args_os()).unwrap_or_else(|told| told.exit())
+    }
+
+    fn of(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = Self::command();
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        let up = matches.subcommand().map_or(&matches, |(_, of_subcommand)| of_subcommand);
+        if says_password(up) {
+            let why = "the database's URL holds a password, and everybody on this machine can read arguments: give it by COUNTERSIGN_DATABASE_URL";
+            return Err(command.error(ErrorKind::ArgumentConflict, why));
+        }
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+}
+
+/// Whether a database's URL was given as an argument, with a password in it or perhaps: what cannot be read may hold one.
+fn says_password(matches: &ArgMatches) -> bool {
+    let Ok(Some(url)) = matches.try_get_one::<String>(DATABASE_URL) else { return false };
+    matches.value_source(DATABASE_URL) == Some(ValueSource::CommandLine)
+        && tokio_postgres::Config::from_str(url).map_or(true, |config| config.get_password().is_some())
 }
 
 #[derive(Debug, Subcommand)]
@@ -31,7 +64,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Log(LogCommand),
     /// Run one service.
-    Serve(Box<ServeOptions>),
+    Serve(ServeOptions),
 }
 
 #[derive(Debug, Clone, Args)]
@@ -48,8 +81,9 @@ pub(crate) struct UpOptions {
     /// How many of each service to run.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=20))]
     pub(crate) replicas: u16,
-    /// Use this PostgreSQL (a role that may create roles and databases) instead of a private one.
-    #[arg(long, env = "COUNTERSIGN_DATABASE_URL")]
+    /// Use this PostgreSQL (a role that may create roles and databases) instead of a private one. With a password in it, only by the
+    /// environment: everybody on this machine can read arguments.
+    #[arg(long, env = "COUNTERSIGN_DATABASE_URL", hide_env_values = true)]
     pub(crate) database_url: Option<String>,
 }
 
@@ -194,7 +228,7 @@ pub(crate) struct FollowAgainOptions {
     pub(crate) database: LogDatabaseOptions,
     /// Whose log: tenant, identity or mfa.
     #[arg(long)]
-    pub(crate) log: types::ServiceName,
+    pub(crate) log: ServiceName,
 }
 
 #[derive(Debug, Args)]
@@ -202,16 +236,12 @@ pub(crate) struct ServeOptions {
     /// End when standard input closes: for a parent that starts this as a child.
     #[arg(long)]
     pub(crate) until_stdin_closes: bool,
-    #[command(subcommand)]
-    pub(crate) service: Service,
+    /// Which: tenant, identity or mfa.
+    pub(crate) service: ServiceName,
+    /// What the service's own program takes behind `serve`; --help lists it.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<OsString>,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum Service {
-    /// The tree of organisations.
-    Tenant(tenant::Config),
-    /// Users, sign-ins and sessions.
-    Identity(identity::Config),
-    /// Policy, factors and verification.
-    Mfa(mfa::Config),
-}
+#[cfg(test)]
+mod tests;

@@ -23,25 +23,23 @@ mod up;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::read();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&failure::Failure::new(format!("no runtime: {error}"))),
     };
     let outcome = runtime.block_on(async {
-        match cli.command.unwrap_or_else(|| Command::Up(cli.up)) {
+        match cli.command.unwrap_or(Command::Up(cli.up)) {
             Command::Up(options) => up::run(options).await,
             Command::Token(options) => token::run(options).await,
             Command::Log(command) => log::run(command).await,
             Command::Tour => tour::run().await,
             Command::Bootstrap(options) => bootstrap::run(options).await,
             Command::Keys(command) => keys::run(command).await,
-            Command::Serve(options) => serve::run(*options).await,
+            Command::Serve(options) => serve::run(options).await,
         }
     });
     // Not waited for: reading standard input cannot be interrupted.

@@ -1,8 +1,12 @@
 //! `serve`: one service in this process.
 
-use tokio::io::AsyncReadExt as _;
+use std::ffi::OsString;
 
-use crate::cli::{ServeOptions, Service};
+use host::Service;
+use tokio::io::AsyncReadExt as _;
+use types::ServiceName;
+
+use crate::cli::ServeOptions;
 use crate::failure::{During as _, Outcome};
 
 pub(crate) async fn run(options: ServeOptions) -> Outcome<()> {
@@ -14,10 +18,16 @@ pub(crate) async fn run(options: ServeOptions) -> Outcome<()> {
         }
     };
     match options.service {
-        Service::Tenant(config) => tenant::run(config, until).await.during("run tenant"),
-        Service::Identity(config) => identity::run(config, until).await.during("run identity"),
-        Service::Mfa(config) => mfa::run(config, until).await.during("run mfa"),
+        ServiceName::Tenant => one::<tenant::Program>(options.arguments, until).await,
+        ServiceName::Identity => one::<identity::Program>(options.arguments, until).await,
+        ServiceName::Mfa => one::<mfa::Program>(options.arguments, until).await,
     }
+}
+
+/// As the service's own program does it.
+async fn one<S: Service>(arguments: Vec<OsString>, until: impl Future<Output = ()>) -> Outcome<()> {
+    let config = host::told::<S>(arguments).unwrap_or_else(|told| told.exit());
+    host::run::<S>(config, until).await.during(format!("run {}", S::NAME))
 }
 
 /// Waits for the end of standard input: so a service never outlives the process that started it, even one that was killed

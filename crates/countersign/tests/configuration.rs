@@ -104,15 +104,11 @@ fn the_page_and_the_samples_are_what_the_code_says() {
     holds("services/mfa/config/sample.toml", &sample::<mfa::Program>());
 }
 
-/// The settings of the sample file, whose secrets lie in this directory instead.
-fn parsed<S: Service>(uncomment: bool) -> S::Config
-where
-    S::Config: Args + FromArgMatches,
-{
-    let directory = tempfile::tempdir().unwrap();
+/// The sample file, whose secrets lie in this directory instead.
+fn sample_in<S: Service>(directory: &Path, uncomment: bool) -> PathBuf {
     let place = format!("/etc/countersign/{}", S::NAME);
     let text = fs::read_to_string(root().join(format!("services/{}/config/sample.toml", S::NAME))).unwrap();
-    let mut text = text.replace(&place, directory.path().to_str().unwrap());
+    let mut text = text.replace(&place, directory.to_str().unwrap());
     if uncomment {
         // A comment has a blank behind its mark.
         let lines = text.lines().map(|line| match line.strip_prefix('#') {
@@ -121,15 +117,68 @@ where
         });
         text = lines.collect::<Vec<_>>().join("\n");
     }
-    let file = directory.path().join("sample.toml");
+    let file = directory.join("sample.toml");
     fs::write(&file, text).unwrap();
     for secret in ["database-url", "sequencer-database-url"] {
-        fs::write(directory.path().join(secret), "postgres://somebody@somewhere/something\n").unwrap();
+        fs::write(directory.join(secret), "postgres://somebody@somewhere/something\n").unwrap();
     }
+    file
+}
+
+/// The settings of the sample file.
+fn parsed<S: Service>(uncomment: bool) -> S::Config
+where
+    S::Config: Args + FromArgMatches,
+{
+    let directory = tempfile::tempdir().unwrap();
+    let file = sample_in::<S>(directory.path(), uncomment);
     let arguments = [S::NAME.as_str(), "serve", "--config", file.to_str().unwrap()].map(OsString::from);
     match settings::parse::<S::Config>(command::<S>(), arguments).unwrap() {
         Task::Serve(config) => config,
         other => panic!("{other:?}"),
+    }
+}
+
+/// Every flag of a program that would hold a secret, with the task it belongs to, and what the program says to it.
+fn refusals<S: Service>() -> Vec<(String, String, String)> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = sample_in::<S>(directory.path(), false);
+    let mut refusals = Vec::new();
+    for task in command::<S>().get_subcommands() {
+        for flag in task.get_arguments().filter(|one| one.is_hide_env_values_set()) {
+            let flag = format!("--{}", flag.get_long().unwrap());
+            let name = S::NAME.as_str();
+            let given = [name, task.get_name(), "--config", file.to_str().unwrap(), &flag, SECRET];
+            let refused = settings::parse::<S::Config>(command::<S>(), given.map(OsString::from));
+            refusals.push((task.get_name().to_owned(), flag, refused.unwrap_err().to_string()));
+        }
+    }
+    refusals
+}
+
+const SECRET: &str = "postgres://somebody:s3cret@somewhere/something";
+
+#[test]
+fn no_program_takes_a_secret_by_flag() {
+    for refusals in
+        [refusals::<tenant::Program>(), refusals::<identity::Program>(), refusals::<mfa::Program>()]
+    {
+        // Two for serve and for check-config, one for migrate.
+        assert_eq!(refusals.len(), 5, "{refusals:?}");
+        for (task, flag, told) in refusals {
+            assert!(told.contains("holds a secret") && !told.contains("s3cret"), "{task} {flag}: {told}");
+        }
+    }
+    // The operator's binary runs a service with the same settings; its own flags are its own test's.
+    let directory = tempfile::tempdir().unwrap();
+    let file = sample_in::<tenant::Program>(directory.path(), false);
+    for flag in ["--database-url", "--sequencer-database-url"] {
+        let mut program = std::process::Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let refused = program.args(["serve", "tenant", "--config"]).arg(&file).args([flag, SECRET]).output();
+        let refused = refused.unwrap();
+        let told = String::from_utf8([refused.stdout, refused.stderr].concat()).unwrap();
+        assert!(!refused.status.success());
+        assert!(told.contains("holds a secret") && !told.contains("s3cret"), "{flag}: {told}");
     }
 }
 

@@ -1,5 +1,5 @@
-//! mfa as a process, killed (SIGKILL) in the middle of wrong codes: what it has answered is on the record when it comes back, and
-//! no more than the limit was ever looked at.
+//! mfa as two processes, one or the other killed (SIGKILL) in the middle of wrong codes: what was answered is on the record, the other
+//! one and whoever comes back go on from there, and no more than the limit was ever looked at.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
@@ -11,10 +11,13 @@ use prost::Message as _;
 use proto::common::Role;
 use proto::events::event::Payload;
 use proto::events::{Event, VerificationRefusal};
-use proto::identity::NextStep;
-use testkit::{Authenticator, Console, TestSystem, Tree, reason};
+use proto::identity::{NextStep, StartSignInResponse};
+use testkit::{Authenticator, TestSystem, Tree, reason};
 use time::{Duration, OffsetDateTime};
 use tokio::process::{Child, Command};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
 use types::ServiceName;
 
 /// As many wrong codes lock.
@@ -51,18 +54,22 @@ impl Record {
     }
 }
 
-/// mfa's process.
+const REPLICAS: usize = 2;
+
+/// A replica of mfa as a process.
 struct Mfa(Child);
 
 impl Mfa {
-    async fn start(system: &TestSystem, login: &str) -> Self {
+    async fn start(system: &TestSystem, replica: usize) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        command.args(["serve", "mfa"]).args(system.mfa_arguments(0));
+        command.args(["serve", "mfa"]).envs(system.mfa_environment(replica));
         // All it says is searched for secrets when the system ends.
-        command.env("RUST_LOG", "trace").stderr(system.log_file("mfa"));
+        command.env("RUST_LOG", "trace").stderr(system.log_file(&format!("mfa{replica}")));
         let child = command.stdin(Stdio::null()).kill_on_drop(true).spawn().unwrap();
-        let answers = || async {
-            system.console.start(login).await.is_ok_and(|started| started.next_step() == NextStep::VerifyMfa)
+        let [_, _, channel] = system.channels_of(replica, "operator");
+        let answers = async || {
+            let answer = HealthClient::new(channel.clone()).check(HealthCheckRequest::default()).await;
+            answer.is_ok_and(|answer| answer.into_inner().status() == ServingStatus::Serving)
         };
         system.eventually("mfa answers", answers).await;
         Self(child)
@@ -98,17 +105,25 @@ fn wrong_codes(victim: &Victim, count: usize) -> Vec<String> {
     (100_000..).map(|code: u32| code.to_string()).filter(|code| !near.contains(code)).take(count).collect()
 }
 
-async fn sign_ins(console: &Console, login: &str, count: usize) -> Vec<String> {
+async fn sign_ins(system: &TestSystem, login: &str, count: usize) -> Vec<String> {
     let mut tokens = Vec::with_capacity(count);
     for _ in 0..count {
-        tokens.push(console.start(login).await.unwrap().sign_in_token);
+        // Identity has not noticed perhaps that a replica is there again, and says so.
+        let started = async || system.console.start(login).await.ok();
+        system.eventually("a sign-in begins", async || started().await.is_some_and(is_verify)).await;
+        let started = system.console.start(login).await.unwrap();
+        tokens.push(started.sign_in_token);
     }
     tokens
 }
 
+fn is_verify(started: StartSignInResponse) -> bool {
+    started.next_step() == NextStep::VerifyMfa
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_answered_before_a_kill_is_on_the_record_after_it() {
-    let mut system = TestSystem::start().await;
+    let mut system = TestSystem::with_replicas(REPLICAS).await;
     // The process has the machine's clock; the others begin at its time.
     system.clock.advance(OffsetDateTime::now_utc() - system.now());
     let tree = Tree::plant(&system).await;
@@ -116,17 +131,22 @@ async fn what_was_answered_before_a_kill_is_on_the_record_after_it() {
     for number in 0..4 {
         victims.push(victim(&system, &tree, number).await);
     }
-    system.stop(0, ServiceName::Mfa).await;
-    let mut mfa = Mfa::start(&system, &victims[0].login).await;
+    let mut mfa = Vec::new();
+    for replica in 0..REPLICAS {
+        system.stop(replica, ServiceName::Mfa).await;
+        mfa.push(Mfa::start(&system, replica).await);
+    }
+    // Each identity asks its own neighbour first: so both are asked.
+    let consoles = [system.console_of(0), system.console_of(1)];
     for (number, victim) in victims.iter().enumerate() {
-        let tokens = sign_ins(&system.console, &victim.login, AT_ONCE / 5).await;
+        let tokens = sign_ins(&system, &victim.login, AT_ONCE / 5).await;
         let codes = wrong_codes(victim, AT_ONCE);
         let answered = Arc::new(AtomicUsize::new(0));
         let calls: Vec<_> = codes
             .into_iter()
             .enumerate()
             .map(|(index, code)| {
-                let (console, token) = (system.console.clone(), tokens[index / 5].clone());
+                let (console, token) = (consoles[index % 2].clone(), tokens[index / 5].clone());
                 let answered = Arc::clone(&answered);
                 tokio::spawn(async move {
                     let refused = console.verify(&token, &code).await.unwrap_err();
@@ -135,11 +155,12 @@ async fn what_was_answered_before_a_kill_is_on_the_record_after_it() {
                 })
             })
             .collect();
-        // In the middle of it: after the first answer, the third, the fifth …
+        // In the middle of it: after the first answer, the third, the fifth …; one replica and the other in turn.
+        let dying = number % REPLICAS;
         while answered.load(Ordering::SeqCst) < 2 * number + 1 {
             tokio::task::yield_now().await;
         }
-        mfa.kill().await;
+        mfa.remove(dying).kill().await;
         for call in calls {
             call.await.unwrap();
         }
@@ -149,11 +170,11 @@ async fn what_was_answered_before_a_kill_is_on_the_record_after_it() {
         assert_eq!(record.failures, record.wrong, "the row and the log say the same");
         assert!(answered <= record.refused + record.counted, "{answered} answered, {record:?}");
 
-        mfa = Mfa::start(&system, &victim.login).await;
+        mfa.insert(dying, Mfa::start(&system, dying).await);
         // What is left of the limit is all that is looked at, and then not even the right code.
-        let tokens = sign_ins(&system.console, &victim.login, 2).await;
+        let tokens = sign_ins(&system, &victim.login, 2).await;
         for (index, code) in wrong_codes(victim, 8).iter().enumerate() {
-            let refused = system.console.verify(&tokens[index / 4], code).await.unwrap_err();
+            let refused = consoles[index % 2].verify(&tokens[index / 4], code).await.unwrap_err();
             assert_eq!(reason(refused), "SIGN_IN_REFUSED");
         }
         let token = system.console.start(&victim.login).await.unwrap().sign_in_token;
@@ -163,5 +184,7 @@ async fn what_was_answered_before_a_kill_is_on_the_record_after_it() {
         let record = Record::of(&system, &victim.id).await;
         assert_eq!((record.wrong, record.failures), (LIMIT, LIMIT), "{record:?}");
     }
-    mfa.kill().await;
+    for replica in mfa {
+        replica.kill().await;
+    }
 }

@@ -25,7 +25,7 @@ use tokio::time::{sleep, timeout};
 use tonic::Streaming;
 use types::ServiceName;
 
-use batch::Batch;
+use batch::{Batch, Taken};
 pub use heard::Heard;
 pub use state::{Blocked, FollowerState};
 pub use upstream::Upstream;
@@ -159,7 +159,7 @@ impl Run {
         has_advanced: &mut bool,
     ) -> Outcome<std::convert::Infallible> {
         let log = self.follow.log();
-        let cursor = batch::cursor(&self.store, log).await?;
+        let (mut from, cursor) = batch::place(&self.store, log).await?;
         let filter = EventFilter {
             types: self.follow.types().iter().map(|name| (*name).to_owned()).collect(),
             ..EventFilter::default()
@@ -170,10 +170,13 @@ impl Run {
         let mut frames = opened.map_err(rpc::fault_from_status)?.into_inner();
         self.turn(FollowerState::Following);
         loop {
-            let (batch, end) = self.gather(&mut frames).await?;
+            let (batch, end) = self.gather(&mut frames, from).await?;
             if batch.position > 0 {
+                from = batch.position;
                 for part in batch.split(|event| self.follow.is_alone(&event.r#type)) {
-                    self.apply(part).await;
+                    if self.apply(part).await == Taken::PlaceWentBack {
+                        return Err(went_back());
+                    }
                 }
                 *has_advanced = true;
             }
@@ -184,9 +187,13 @@ impl Run {
     }
 
     /// Waits for a frame, and takes what has arrived with it. When the stream ends behind some frames, those count.
-    async fn gather(&self, frames: &mut Streaming<WatchEventsResponse>) -> Outcome<(Batch, Option<Fault>)> {
+    async fn gather(
+        &self,
+        frames: &mut Streaming<WatchEventsResponse>,
+        from: i64,
+    ) -> Outcome<(Batch, Option<Fault>)> {
         let first = timeout(SILENCE, frames.message()).await.map_err(|_| silent())?;
-        let mut batch = Batch::default();
+        let mut batch = Batch::after(from);
         batch.add(received(first)?)?;
         self.heard.now();
         while batch.events.len() < BATCH {
@@ -200,20 +207,30 @@ impl Run {
 
     /// Applies a batch, however long it takes. When it fails as a whole it is tried event by event, so that the log says
     /// which one blocks.
-    async fn apply(&self, batch: Batch) {
+    async fn apply(&self, batch: Batch) -> Taken {
         let batch = Arc::new(batch);
-        if self.commit(Arc::clone(&batch)).await.is_ok() {
-            return;
+        if let Ok(taken) = self.commit(Arc::clone(&batch)).await {
+            return taken;
         }
         for part in Batch::clone(&batch).split(|_| true) {
-            let part = Arc::new(part);
-            let mut pause = SHORTEST_PAUSE;
-            while let Err(fault) = self.commit(Arc::clone(&part)).await {
-                self.is_held_up(&part, &fault).await;
-                sleep(pause).await;
-                pause = (pause * 2).min(LONGEST_PAUSE);
+            if self.apply_at_last(part).await == Taken::PlaceWentBack {
+                return Taken::PlaceWentBack;
             }
             self.turn(FollowerState::Following);
+        }
+        Taken::Applied
+    }
+
+    async fn apply_at_last(&self, part: Batch) -> Taken {
+        let part = Arc::new(part);
+        let mut pause = SHORTEST_PAUSE;
+        loop {
+            match self.commit(Arc::clone(&part)).await {
+                Ok(taken) => return taken,
+                Err(fault) => self.is_held_up(&part, &fault).await,
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -241,7 +258,7 @@ impl Run {
         });
     }
 
-    async fn commit(&self, batch: Arc<Batch>) -> Outcome<()> {
+    async fn commit(&self, batch: Arc<Batch>) -> Outcome<Taken> {
         batch::commit(&self.store, Arc::clone(&self.follow), batch, self.clock.now()).await
     }
 }
@@ -251,6 +268,11 @@ fn received(frame: Result<Option<WatchEventsResponse>, tonic::Status>) -> Outcom
         Some(response) => Ok(response.frame),
         None => Err(Fault::new(Reason::DependencyUnavailable).with_message("the stream ended")),
     }
+}
+
+fn went_back() -> Fault {
+    Fault::new(Reason::DependencyUnavailable)
+        .with_message("the stored place in the log went back: it is followed from there")
 }
 
 fn silent() -> Fault {

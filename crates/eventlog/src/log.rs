@@ -113,7 +113,7 @@ impl Log {
     /// # Errors
     /// The database's.
     pub async fn unplaced(&self) -> Result<i64, StoreError> {
-        rows::unplaced(&self.shared.store).await
+        rows::unplaced(self.reads()).await
     }
 
     /// The present epoch, as it changes; 0 until it is known.

@@ -1,5 +1,6 @@
 //! The RPCs of the event log: the wire on one side, selections and positions on the other.
 
+mod attended;
 mod list;
 mod page;
 mod scan;
@@ -40,6 +41,8 @@ pub struct WatchOptions {
     pub check: Duration,
     /// How long a user's stream waits for that answer, showing nothing, before it ends.
     pub patience: Duration,
+    /// How long a stream is held for a caller that takes nothing of what is there for it.
+    pub untaken: Duration,
     /// How many watches one user may have at once, in whatever sessions.
     pub per_user: usize,
     /// How many watches one peer may have at once, for whomever.
@@ -53,6 +56,7 @@ impl Default for WatchOptions {
             user_lifetime: Duration::from_secs(300),
             check: Duration::from_secs(1),
             patience: Duration::from_secs(4),
+            untaken: Duration::from_secs(60),
             per_user: 8,
             per_peer: 1_024,
         }

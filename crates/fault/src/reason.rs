@@ -164,6 +164,8 @@ reasons! {
     DeadlineExceeded = "DEADLINE_EXCEEDED", DeadlineExceeded, "the deadline passed";
     /// The caller went away.
     Cancelled = "CANCELLED", Cancelled, "the call was cancelled";
+    /// Nothing of a stream was taken for too long: open it again, with the last cursor received.
+    StreamNotRead = "STREAM_NOT_READ", Aborted, "the stream was not read for too long; go on with the last cursor";
     /// The method does not exist here.
     MethodUnknown = "METHOD_UNKNOWN", Unimplemented, "the method does not exist";
     /// A secret or record could not be opened: an alarm on our side, and a refusal.

@@ -26,6 +26,8 @@ pub struct App {
     /// Told then: no more calls.
     pub(crate) stop: watch::Sender<bool>,
     pub(crate) serving: JoinHandle<Result<(), ServeError>>,
+    /// Its sender is gone when nobody serves any more.
+    pub(crate) is_over: watch::Receiver<()>,
     pub(crate) chores: Vec<JoinHandle<()>>,
     pub(crate) followers: Vec<Follower>,
     pub(crate) sequencer: Sequencer,
@@ -63,6 +65,12 @@ impl App {
             Ok(Standing::Refused(refused)) => refused.clone(),
             _ => std::future::pending().await,
         }
+    }
+
+    /// Waits until nobody serves its port any more, although nobody told it to stop.
+    pub async fn cut_off(&self) {
+        let mut is_over = self.is_over.clone();
+        while is_over.changed().await.is_ok() {}
     }
 
     /// Says that it is not ready, and still takes calls for as long as the settings say; then takes no more, lets the ones under

@@ -164,7 +164,7 @@ fn report_verdict(verdict: &ClockVerdict) {
         Err(mistrust) => tracing::error!(
             { names::METRIC_CLOCK_TRUSTED } = 0,
             %mistrust,
-            "the clock is not trusted: the service is not ready, and policy cannot be changed"
+            "the clock is not trusted: policy cannot be changed"
         ),
     }
 }

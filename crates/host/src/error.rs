@@ -45,6 +45,9 @@ pub enum StartError {
     /// A setting cannot be used.
     #[error("a setting cannot be used: {0}")]
     Setting(Box<dyn std::error::Error + Send + Sync>),
+    /// Nobody serves its port any more although nobody told it to stop; the log says why.
+    #[error("the server ended by itself")]
+    CutOff,
     /// Signals cannot be listened to.
     #[error("signals cannot be listened to: {0}")]
     Signal(std::io::Error),

@@ -12,7 +12,7 @@ use eventlog::{
 };
 use keyring::Keyring;
 use rpc::{PeerChannel, Readiness, RefusalSink, RemoteAuthenticator, Server, ServerParts};
-use store::{MigrationSet, PoolOptions, SchemaNeed, Store};
+use store::{MigrationSet, SchemaNeed, Store};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::service::Routes;
@@ -39,6 +39,7 @@ pub struct Foundation {
     pub keyring: Arc<Keyring>,
     /// Whether the service's clock is known to be right.
     pub clock_guard: ClockGuard,
+    pulse: Store,
     service: ServiceName,
     config: HostConfig,
     server: Server,
@@ -76,7 +77,9 @@ impl Foundation {
         };
         let board = Board::new(service);
         let ops_port = ops_port(&config, &board).await?;
-        let store = Store::connect_lazily(&config.database_url, PoolOptions::default())?;
+        let store = Store::connect_lazily(&config.database_url, config.ops.pool())?;
+        // Whether the database answers is asked beside the work, which may have all other connections.
+        let pulse = store.apart()?;
         let keyring = Arc::new(Keyring::load(&config.keyring_dir)?);
         // Before anything runs beside: what must not start leaves nothing behind.
         let keys =
@@ -85,10 +88,11 @@ impl Foundation {
         let sequencer = Sequencer::spawn(&config.sequencer_database_url, SequencerOptions::default())?;
         let log = Log::open(service, store.clone(), Arc::clone(&keyring), Arc::clone(&clock));
         let clock_guard =
-            ClockGuard::spawn(Arc::clone(&clock), references(&config, &store), config.clock_guard());
+            ClockGuard::spawn(Arc::clone(&clock), references(&config, &pulse), config.clock_guard());
         drop(tokio::time::timeout(FIRST_LOOK, clock_guard.looked()).await);
         Ok(Self {
             store,
+            pulse,
             clock,
             keyring,
             clock_guard,
@@ -147,7 +151,7 @@ impl Foundation {
 
     /// Adds a condition of readiness, besides those every service has: a database that answers and is migrated, keys that fit, a
     /// certificate that is valid, a log that is being ordered, a clock that is right, followed logs that no event blocks. `check`
-    /// answers what stands in the way, in words for an operator.
+    /// answers what stands in the way, in words for an operator. While it does, calls should go to another replica.
     pub fn ready_when<F>(&mut self, name: &'static str, check: impl Fn() -> F + Send + Sync + 'static)
     where
         F: Future<Output = Option<String>> + Send + 'static,
@@ -192,7 +196,7 @@ impl Foundation {
         let (stopping, told_to_stop) = watch::channel(false);
         let conditions = Conditions {
             board: self.board.clone(),
-            store: self.store.clone(),
+            store: self.pulse,
             schema: self.schema,
             keys: standing.clone(),
             certificate: self.server.certificate(),
@@ -213,7 +217,12 @@ impl Foundation {
         };
         let (stop, mut stopped) = watch::channel(false);
         let told_to_stop = async move { drop(stopped.wait_for(|stop| *stop).await) };
-        let serving = tokio::spawn(self.server.serve(parts, told_to_stop));
+        let (serves, is_over) = watch::channel(());
+        let server = self.server;
+        let serving = tokio::spawn(async move {
+            let _serves = serves;
+            server.serve(parts, told_to_stop).await
+        });
         tracing::info!(%address, "{} listens", self.service);
         App {
             service: self.service,
@@ -223,6 +232,7 @@ impl Foundation {
             stop_delay: self.config.ops.stop_delay(),
             stop,
             serving,
+            is_over,
             chores: self.chores,
             followers: self.followers,
             sequencer: self.sequencer,

@@ -25,5 +25,5 @@ pub use config::{HostConfig, OpsConfig, OpsListen};
 pub use error::StartError;
 pub use foundation::Foundation;
 pub use keys::{InUse, KeysRefused, NoSecrets, Resealed, Resealing, SealedTable, Secrets, migrations};
-pub use program::{Service, main, run};
+pub use program::{Service, main, run, told};
 pub use report::{Condition, Report};

@@ -56,9 +56,12 @@ impl Measures {
 }
 
 fn readiness(board: Board) {
-    let conditions = board.clone();
+    let (conditions, serving) = (board.clone(), board.clone());
     metrics::observe(names::METRIC_READY, "", "1 while this replica is ready", move |tell| {
         tell(truth(board.report().ready), &[]);
+    });
+    metrics::observe(names::METRIC_SERVING, "", "1 while calls should come to this replica", move |tell| {
+        tell(truth(serving.report().serving), &[])
     });
     metrics::observe(
         names::METRIC_CONDITION,

@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::report::Board;
+use crate::report::{Board, Report};
 
 /// Connections at once; more are closed.
 const CONNECTIONS: usize = 64;
@@ -91,17 +91,20 @@ fn answer<B>(request: &Request<B>, board: &Board) -> Response<String> {
     match request.uri().path() {
         // Who answers lives. That it cannot work is no reason to start it again.
         "/livez" => text(StatusCode::OK, "ok\n"),
-        "/readyz" => ready(board),
+        // Everything that an operator must know of.
+        "/readyz" => report(board, |report| report.ready),
+        // Whether calls should come here: for kubelets and balancers.
+        "/servez" => report(board, |report| report.serving),
         "/metrics" => {
             typed(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", telemetry::prometheus_text())
         }
-        _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"),
+        _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz, /servez and /metrics\n"),
     }
 }
 
-fn ready(board: &Board) -> Response<String> {
+fn report(board: &Board, holds: impl Fn(&Report) -> bool) -> Response<String> {
     let report = board.report();
-    let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let status = if holds(&report) { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let mut body = serde_json::to_string(&report).unwrap_or_default();
     body.push('\n');
     typed(status, "application/json", body)

@@ -1,10 +1,12 @@
 //! A service as a program: what it is told to do, and doing it.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::FromArgMatches;
+use clap::error::ErrorKind;
 use clock::{SharedClock, SystemClock};
 use store::{MigrationSet, PoolOptions, Store};
 use telemetry::TelemetryOptions;
@@ -15,7 +17,7 @@ use crate::settings::{self, Task};
 use crate::{App, HostConfig, StartError};
 
 /// How long the last words of telemetry are waited for.
-const LAST_WORDS: Duration = Duration::from_secs(6);
+const LAST_WORDS: Duration = Duration::from_secs(3);
 
 /// A service, as far as running it goes. Implemented by each service's `app.rs`.
 pub trait Service {
@@ -63,6 +65,7 @@ pub async fn run<S: Service>(config: S::Config, until: impl Future<Output = ()>)
                 _ = interrupt.recv() => Ok(()),
                 () = until => Ok(()),
                 refused = app.keys_refused() => Err(refused.into()),
+                () = app.cut_off() => Err(StartError::CutOff),
             };
             app.shutdown().await;
             outcome
@@ -76,6 +79,22 @@ pub async fn run<S: Service>(config: S::Config, until: impl Future<Output = ()>)
     // A collector that is down costs telemetry, and not the end.
     drop(tokio::time::timeout(LAST_WORDS, last_words).await);
     outcome
+}
+
+/// What a service is told by the arguments behind its name, the environment and its file, where another program runs it: as
+/// by its own `serve`, with the same bounds, and secrets never by flag. Variables of other programs are not looked at.
+///
+/// # Errors
+/// What cannot be used, in words for the one who runs it; help is such an "error", too.
+pub fn told<S: Service>(arguments: impl IntoIterator<Item = OsString>) -> Result<S::Config, clap::Error> {
+    let mut command = settings::command::<S::Config>(S::NAME.as_str(), S::ABOUT);
+    let own = [S::NAME.as_str(), "serve"].map(OsString::from);
+    match settings::parse::<S::Config>(command.clone(), own.into_iter().chain(arguments))? {
+        Task::Serve(config) => Ok(config),
+        Task::Migrate { .. } | Task::CheckConfig(_) => {
+            Err(command.error(ErrorKind::InvalidSubcommand, "only serve is run this way"))
+        }
+    }
 }
 
 /// The whole of a service's `main`.

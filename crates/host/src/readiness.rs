@@ -1,4 +1,5 @@
-//! Whether a service can do its work, and telling so to `grpc.health.v1` and to those who operate it.
+//! Whether a service can do its work, and telling so: to callers (`grpc.health.v1`) whether calls should come to this replica, to those who operate
+//! it everything.
 
 use std::pin::Pin;
 use std::time::{Duration, SystemTime};
@@ -37,8 +38,8 @@ pub(crate) struct Conditions {
 }
 
 impl Conditions {
-    /// Keeps readiness true while nothing stands in the way, until the service is told to stop; then it is false for good. Says
-    /// in the log what stands in the way, once, when that changes.
+    /// Keeps readiness true while nothing stops calls, until the service is told to stop; then it is false for good. Says
+    /// in the log what fails, once, when that changes.
     pub(crate) async fn watch(self, readiness: Readiness) {
         let mut stopping = self.stopping.clone();
         tokio::select! {
@@ -57,11 +58,11 @@ impl Conditions {
         loop {
             let conditions = self.look(&mut schema).await;
             let failing: Vec<_> = conditions.iter().filter(|condition| !condition.ok).cloned().collect();
-            readiness.set(failing.is_empty());
+            readiness.set(!failing.iter().any(|condition| condition.stops_calls));
             self.board.hang(conditions);
             if told.as_ref() != Some(&failing) {
-                for Condition { name, reason, .. } in &failing {
-                    tracing::warn!(condition = name, reason, "not ready");
+                for Condition { name, reason, stops_calls, .. } in &failing {
+                    tracing::warn!(condition = name, reason, stops_calls, "not ready");
                 }
                 if failing.is_empty() {
                     tracing::info!("ready");
@@ -72,7 +73,8 @@ impl Conditions {
         }
     }
 
-    /// Every condition. What rests on the database is not asked for where that does not answer.
+    /// Every condition. What rests on the database is not asked for where that does not answer. Log, clock and followers do not stop
+    /// calls: each fails in all replicas at once, and what rests on it refuses by itself.
     async fn look(&self, schema: &mut Schema) -> Vec<Condition> {
         let database = self.store.ping().await;
         let answers = database.is_ok();
@@ -83,9 +85,12 @@ impl Conditions {
             Condition::of("schema", if answers { self.schema(schema).await } else { no_answer() }),
             Condition::of("keys", keys(&self.keys.borrow())),
             Condition::of("certificates", certificate(self.certificate.validity(), SystemTime::now())),
-            Condition::of("log", log(*self.sequencer.borrow())),
-            Condition::of("clock", self.clock_guard.verdict().err().map(|mistrust| mistrust.to_string())),
-            Condition::of("followers", in_need_of_an_operator(&self.followers)),
+            Condition::for_operators("log", log(*self.sequencer.borrow())),
+            Condition::for_operators(
+                "clock",
+                self.clock_guard.verdict().err().map(|mistrust| mistrust.to_string()),
+            ),
+            Condition::for_operators("followers", in_need_of_an_operator(&self.followers)),
         ];
         for (name, check) in &self.checks {
             conditions.push(Condition::of(name, if answers { check().await } else { no_answer() }));

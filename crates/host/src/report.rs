@@ -17,24 +17,34 @@ pub struct Condition {
     pub name: &'static str,
     /// Whether it holds.
     pub ok: bool,
+    /// Whether calls should go elsewhere while it fails. Where not, calls are answered, and those that rest on it are refused.
+    pub stops_calls: bool,
     /// Why it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Condition {
+    /// A condition without which this replica is of no use to any call.
     pub(crate) fn of(name: &'static str, obstacle: Option<String>) -> Self {
-        Self { name, ok: obstacle.is_none(), reason: obstacle }
+        Self { name, ok: obstacle.is_none(), stops_calls: true, reason: obstacle }
+    }
+
+    /// A condition that is looked at again by what rests on it, and that may fail in every replica at once.
+    pub(crate) fn for_operators(name: &'static str, obstacle: Option<String>) -> Self {
+        Self { stops_calls: false, ..Self::of(name, obstacle) }
     }
 }
 
-/// All conditions at one moment. Ready is who has none that fails.
+/// All conditions at one moment. Ready is who has none that fails; calls are taken while none fails that stops them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// Who says so.
     pub service: &'static str,
     /// Whether every condition holds.
     pub ready: bool,
+    /// Whether calls should come here: every condition holds that would stop them.
+    pub serving: bool,
     /// The conditions, those that the others rest on first.
     pub conditions: Vec<Condition>,
 }
@@ -42,7 +52,8 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(service: ServiceName, conditions: Vec<Condition>) -> Self {
         let ready = conditions.iter().all(|condition| condition.ok);
-        Self { service: service.as_str(), ready, conditions }
+        let serving = conditions.iter().all(|condition| condition.ok || !condition.stops_calls);
+        Self { service: service.as_str(), ready, serving, conditions }
     }
 }
 
@@ -68,7 +79,7 @@ impl Board {
     /// The present report. One that nobody has renewed is a condition that fails: whoever looks has come to a stop.
     pub(crate) fn report(&self) -> Report {
         let (report, at) = self.report.borrow().clone();
-        if at.elapsed() < FRESH || !report.ready {
+        if at.elapsed() < FRESH || !report.serving {
             return report;
         }
         let stale = format!("nobody has looked for {} s", at.elapsed().as_secs());
@@ -86,17 +97,22 @@ mod tests {
     async fn a_report_is_as_good_as_its_worst_condition_and_does_not_keep() {
         let board = Board::new(ServiceName::Mfa);
         assert!(!board.report().ready);
-        board.hang(vec![Condition::of("database", None), Condition::of("clock", Some("no".into()))]);
+        let clock = || Condition::for_operators("clock", Some("no".into()));
+        board.hang(vec![Condition::of("database", None), clock()]);
         let text = serde_json::to_string(&board.report()).unwrap();
         assert_eq!(
             text,
-            r#"{"service":"mfa","ready":false,"conditions":[{"name":"database","ok":true},{"name":"clock","ok":false,"reason":"no"}]}"#
+            r#"{"service":"mfa","ready":false,"serving":true,"conditions":[{"name":"database","ok":true,"stops_calls":true},{"name":"clock","ok":false,"stops_calls":false,"reason":"no"}]}"#
         );
+        tokio::time::advance(FRESH).await;
+        assert!(!board.report().serving, "nobody knows whether it still does");
+        board.hang(vec![Condition::of("database", Some("away".into())), clock()]);
+        assert!(!board.report().serving);
         board.hang(vec![Condition::of("database", None)]);
         assert!(board.report().ready);
         tokio::time::advance(FRESH).await;
         let stale = board.report();
-        assert!(!stale.ready);
+        assert!(!stale.ready && !stale.serving);
         assert_eq!(stale.conditions.last().unwrap().name, "looked_at");
     }
 }

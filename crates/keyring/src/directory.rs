@@ -29,7 +29,7 @@ impl KeyDirectory {
     pub fn open(path: &Path) -> Result<Self, KeyringError> {
         files::load(path)?;
         let lock = path.join(LOCK);
-        let file = File::create(&lock).map_err(|error| io_error(&lock, error))?;
+        let file = files::open_lock(path, &lock).map_err(|error| io_error(&lock, error))?;
         file.try_lock().map_err(|error| match error {
             fs::TryLockError::WouldBlock => KeyringError::Busy { path: path.to_owned() },
             fs::TryLockError::Error(error) => io_error(&lock, error),

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use data_encoding::BASE64;
@@ -17,6 +17,8 @@ pub(crate) const PRIMARY: &str = "primary";
 const EXTENSION: &str = "key";
 /// The id of the first key of a ring that [`create`] makes.
 const FIRST: &str = "k1";
+/// The user that may give files away.
+const ROOT: u32 = 0;
 
 /// Why there is no keyring. Never holds key material.
 #[derive(Debug, thiserror::Error)]
@@ -178,13 +180,10 @@ fn read(path: &Path) -> Result<Zeroizing<String>, KeyringError> {
 fn replace(directory: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeyringError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let draft = directory.join(format!(".{name}.new"));
-    let written = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&draft)
+    let written = forget_draft(&draft)
+        .and_then(|()| OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft))
         .and_then(|mut file| {
+            give(&file, directory)?;
             file.write_all(bytes)?;
             file.write_all(b"\n")?;
             file.sync_all()
@@ -192,6 +191,35 @@ fn replace(directory: &Path, path: &Path, bytes: &[u8]) -> Result<(), KeyringErr
         .and_then(|()| fs::rename(&draft, path));
     written.map_err(|error| io_error(path, error))?;
     sync(directory)
+}
+
+/// A file to lock: nothing is ever written to it.
+pub(crate) fn open_lock(directory: &Path, path: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(file) => give(&file, directory).map(|()| file),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::open(path),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes what a writer that was cut off has left. What is there is never written through: in a directory of somebody else's, it
+/// could be a link that leads anywhere.
+fn forget_draft(draft: &Path) -> io::Result<()> {
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Gives a fresh file to whom the directory belongs: the service, which must read what root writes for it. Only root can give
+/// files away; anybody else's stay theirs.
+fn give(file: &File, directory: &Path) -> io::Result<()> {
+    let (mine, theirs) = (file.metadata()?.uid(), fs::metadata(directory)?);
+    if mine == ROOT && theirs.uid() != ROOT {
+        fchown(file, Some(theirs.uid()), Some(theirs.gid()))
+    } else {
+        Ok(())
+    }
 }
 
 /// Makes renames and removals in a directory durable.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests, which clippy does not take for tests")]
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use data_encoding::BASE64;
@@ -174,4 +175,33 @@ fn the_key_of_a_token_can_be_told_without_the_key() {
     for text in ["", "!", "AQ", &"A".repeat(4096)] {
         assert!(Keyring::token_made_under(text).is_err());
     }
+}
+
+/// A rotation by root in a service's directory: what the service cannot read would keep it from its next start.
+#[test]
+fn what_is_written_belongs_to_whom_the_directory_belongs() {
+    let path = tempfile::tempdir().unwrap();
+    Keyring::create(path.path()).unwrap();
+    // Where the test is not run by root, the directory stays the test's own, and so do the files.
+    drop(std::os::unix::fs::chown(path.path(), Some(65_532), Some(65_533)));
+    let theirs = fs::metadata(path.path()).unwrap();
+    let bait = tempfile::NamedTempFile::new().unwrap();
+    // What was left, or laid out: never written through.
+    std::os::unix::fs::symlink(bait.path(), path.path().join(".k2.key.new")).unwrap();
+
+    let directory = KeyDirectory::open(path.path()).unwrap();
+    directory.begin().unwrap();
+    for name in ["k2.key", "next", ".lock"] {
+        let file = fs::symlink_metadata(path.path().join(name)).unwrap();
+        assert!(file.is_file(), "{name}");
+        assert_eq!(
+            (file.uid(), file.gid(), file.mode() & 0o777),
+            (theirs.uid(), theirs.gid(), 0o600),
+            "{name}"
+        );
+    }
+    directory.promote().unwrap();
+    let primary = fs::metadata(path.path().join("primary")).unwrap();
+    assert_eq!((primary.uid(), primary.gid()), (theirs.uid(), theirs.gid()));
+    assert_eq!(fs::read(bait.path()).unwrap(), b"");
 }

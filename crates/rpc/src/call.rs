@@ -10,6 +10,7 @@ use fault::{Fault, Outcome, Reason};
 use telemetry::TraceId;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 use tonic::Request;
 use tracing::Instrument as _;
 
@@ -66,7 +67,7 @@ pub fn refusal_is_recorded() {
 }
 
 /// Does the rest of a call in a task of its own, which goes on when the caller goes away, with the call's deadline and trace.
-/// For what must have its effect and its event whatever becomes of the call.
+/// For what must have its effect and its event whatever becomes of the call: a server that stops waits for it as for a call.
 pub fn spawn_in_call<F>(work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
@@ -80,14 +81,13 @@ pub fn spawn_past_call<F>(grace: Duration, work: F) -> JoinHandle<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
 {
-    let present = Present::get().map(|present| present.with_at_least(grace));
-    let task = async move {
-        match present {
-            Some(present) => present.scope(work).await,
-            None => work.await,
+    match Present::get().map(|present| present.with_at_least(grace)) {
+        Some(present) => {
+            let tasks = present.tasks.clone();
+            tasks.spawn(present.scope(work).in_current_span())
         }
-    };
-    tokio::spawn(task.in_current_span())
+        None => tokio::spawn(work.in_current_span()),
+    }
 }
 
 /// The present call, known to everything that runs within its task.
@@ -96,6 +96,8 @@ pub(crate) struct Present {
     pub(crate) deadline: Instant,
     pub(crate) trace: TraceId,
     refusal_recorded: Arc<AtomicBool>,
+    /// Those that go on when the caller goes away.
+    tasks: TaskTracker,
 }
 
 tokio::task_local! {
@@ -103,8 +105,8 @@ tokio::task_local! {
 }
 
 impl Present {
-    pub(crate) fn new(deadline: Instant, trace: TraceId) -> Self {
-        Self { deadline, trace, refusal_recorded: Arc::default() }
+    pub(crate) fn new(deadline: Instant, trace: TraceId, tasks: TaskTracker) -> Self {
+        Self { deadline, trace, refusal_recorded: Arc::default(), tasks }
     }
 
     pub(crate) fn get() -> Option<Self> {
@@ -131,7 +133,7 @@ mod tests {
 
     /// What work in a task of a call with so much time left has left itself.
     async fn left(time: Duration, grace: Duration) -> Duration {
-        let present = Present::new(Instant::now() + time, TraceId::generate());
+        let present = Present::new(Instant::now() + time, TraceId::generate(), TaskTracker::new());
         let work = async move { spawn_past_call(grace, async { remaining_time() }).await };
         present.scope(work).await.unwrap_or_default()
     }

@@ -4,6 +4,7 @@ mod attempt;
 mod connect;
 mod link;
 mod links;
+mod names;
 mod repeat;
 mod throttle;
 
@@ -27,6 +28,8 @@ use crate::{DEFAULT_DEADLINE, TlsError, TlsFiles, into_status};
 use connect::Dialer;
 use links::Links;
 use throttle::Throttle;
+
+pub use names::LookUp;
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
@@ -89,6 +92,20 @@ impl PeerChannel {
         tls: &TlsFiles,
         expected_peer: &str,
     ) -> Result<Self, ConnectError> {
+        Self::connect_lazily_by(names::of_the_system(), trust_domain, addresses, tls, expected_peer)
+    }
+
+    /// As [`Self::connect_lazily_in`], with the names looked up in another way than the system's.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn connect_lazily_by(
+        look_up: LookUp,
+        trust_domain: &str,
+        addresses: Vec<String>,
+        tls: &TlsFiles,
+        expected_peer: &str,
+    ) -> Result<Self, ConnectError> {
         let has_port = |address: &String| {
             address
                 .rsplit_once(':')
@@ -103,7 +120,7 @@ impl PeerChannel {
         let (domain, peer) = (trust_domain.to_owned(), expected_peer.to_owned());
         let build = move |files: &TlsFiles, material: &_| client_config(files, material, &domain, &peer);
         let config = Reloading::load(tls.clone(), build)?;
-        let links = Links::new(Dialer::new(expected_peer.to_owned(), config), addresses);
+        let links = Links::new(Dialer::new(expected_peer.to_owned(), config), addresses, look_up);
         Ok(Self { peer: Arc::new(Peer { authority, links, throttle: Throttle::new() }) })
     }
 }

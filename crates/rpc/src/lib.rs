@@ -20,7 +20,7 @@ pub use call::{
     CallInfo, DEFAULT_DEADLINE, call_info, caller, refusal_is_recorded, remaining_time, signed_in,
     spawn_in_call, spawn_past_call,
 };
-pub use client::{ConnectError, PeerChannel};
+pub use client::{ConnectError, LookUp, PeerChannel};
 pub use draining::{Draining, draining, ends_by_itself};
 pub use liveness::{Liveness, liveness};
 pub use server::{

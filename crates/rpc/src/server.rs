@@ -179,7 +179,8 @@ impl Server {
     }
 
     /// Serves until `shutdown` completes; then takes no more calls, lets the ones under way end (streams end with
-    /// UNAVAILABLE, NOT_READY; those of [`crate::ends_by_itself`] say something first), and after [`Limits::shutdown_grace`] closes what is left.
+    /// UNAVAILABLE, NOT_READY; those of [`crate::ends_by_itself`] say something first) and what
+    /// callers who went away have left ([`crate::spawn_in_call`]), and after [`Limits::shutdown_grace`] closes what is left.
     ///
     /// # Errors
     /// [`ServeError::Reflection`].
@@ -193,7 +194,8 @@ impl Server {
         let (health, reporting) = health::service(&readiness, parts.service_names).await;
         let routes = parts.routes.clone().add_service(health);
         let routes = reflection::add(routes, self.options.reflection, parts.service_names)?;
-        let layers = layers::layers(&self.options, &parts, &draining);
+        let work = tokio_util::task::TaskTracker::new();
+        let layers = layers::layers(&self.options, &parts, &draining, &work);
         let stack = step::Stack::new(layers, routes.prepare());
         let accept = accept::Accept {
             listener: self.listener,
@@ -201,6 +203,7 @@ impl Server {
             trust_domain: self.options.trust_domain,
             limits: self.options.limits,
             draining,
+            work,
         };
         let reporting = tokio::spawn(reporting);
         accept.until(shutdown, stack, || readiness.set(false)).await;

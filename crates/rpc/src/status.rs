@@ -129,9 +129,11 @@ pub fn fault_from_status(status: Status) -> Fault {
 /// The reason we give our own caller when a peer gave us this one.
 fn passed_on(reason: Reason) -> Reason {
     match reason {
-        Reason::DeadlineExceeded | Reason::Cancelled | Reason::NotReady | Reason::DependencyUnavailable => {
-            Reason::DependencyUnavailable
-        }
+        Reason::DeadlineExceeded
+        | Reason::Cancelled
+        | Reason::NotReady
+        | Reason::StreamNotRead
+        | Reason::DependencyUnavailable => Reason::DependencyUnavailable,
         Reason::PeerNotAllowed
         | Reason::TokenInvalid
         | Reason::MethodUnknown

@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
 
 use crate::{Address, StoreError};
+
+/// How long a database that answers may take to say so.
+const PING: Duration = Duration::from_secs(2);
+/// No statement waits longer for another's lock, and no transaction of ours that was forgotten holds any: whoever holds one
+/// by hand must not hold up a service for ever. Longer than any call lasts, so that calls end by their own deadline.
+/// (Not `statement_timeout`: it would cut off a COMMIT that waits for a standby, which stands all the same.)
+const BOUNDS: &str = "-c lock_timeout=35s -c idle_in_transaction_session_timeout=60s";
 
 /// How large the pool is and how long a caller waits for it.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +58,7 @@ impl Store {
     /// # Errors
     /// The connection string cannot be read.
     pub fn connect_lazily(url: &str, options: PoolOptions) -> Result<Self, StoreError> {
-        Self::of(Address::parse(url)?, options)
+        Self::of(Address::parse(url)?.with_settings(BOUNDS), options)
     }
 
     /// Another pool to the same database, whose connections begin with these settings (`-c name=value …`). `settings` is
@@ -86,13 +95,30 @@ impl Store {
         self.pool.get().await.map_err(|error| StoreError::Pool(error.to_string()))
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, within two seconds once there is a connection. One that stays silent is thrown away.
     ///
     /// # Errors
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.read().await?.simple_query("SELECT 1").await?;
-        Ok(())
+        let client = self.read().await?;
+        match timeout(PING, client.simple_query("SELECT 1")).await {
+            Ok(answer) => {
+                answer?;
+                Ok(())
+            }
+            Err(_) => {
+                drop(Object::take(client));
+                Err(StoreError::CutOff)
+            }
+        }
+    }
+
+    /// The same database by one connection of its own: to ask it whether it answers while all of the others are at work.
+    ///
+    /// # Errors
+    /// The pool cannot be made.
+    pub fn apart(&self) -> Result<Self, StoreError> {
+        Self::of(self.address.clone(), PoolOptions { connections: 1, wait: PING })
     }
 
     /// How the pool is used at this moment.

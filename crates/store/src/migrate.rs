@@ -1,6 +1,10 @@
 //! Embedded migrations, run by the database's owner and never by a service.
 
+use std::time::Duration;
+
 use refinery::{Migration, Runner};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
 
 use crate::{Address, StoreError};
 
@@ -27,10 +31,16 @@ pub enum MigrationError {
     Migration(#[from] refinery::Error),
 }
 
+/// How long a migration waits for a table that others use before it lets them pass and tries again.
+const PATIENCE: &str = "SET lock_timeout = '2s'";
+const ATTEMPTS: u32 = 20;
+const PAUSE: Duration = Duration::from_secs(3);
+
 /// Applies the sets in order, under an advisory lock, so that several deployers may try at once.
 ///
 /// # Errors
-/// See [`MigrationError`]. Each migration is applied whole or not at all.
+/// See [`MigrationError`]. Each migration is applied whole or not at all. A table that others hold - a backup of it, say - is waited
+/// for during some minutes, two seconds at a time, so that those who come meanwhile are not held up.
 pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), MigrationError> {
     let (mut client, connection) = Address::parse(owner_url)?.open().await?;
     // A session lock: it is gone with the connection, whatever happens below.
@@ -38,10 +48,10 @@ pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), Mig
         .batch_execute("SELECT pg_advisory_lock(hashtext('countersign.migrate'))")
         .await
         .map_err(StoreError::from)?;
+    // From here on: whoever waits for a table's lock holds up everybody who comes after.
+    client.batch_execute(PATIENCE).await.map_err(StoreError::from)?;
     for set in sets {
-        let mut runner = Runner::new(&set.migrations);
-        runner.set_migration_table_name(set.history_table);
-        runner.run_async(&mut client).await?;
+        apply(&mut client, &set).await?;
         // How far the database is, is for every role of the service to see; the name is ours.
         client
             .batch_execute(&format!("GRANT SELECT ON {} TO PUBLIC", set.history_table))
@@ -51,4 +61,28 @@ pub async fn migrate(owner_url: &str, sets: Vec<MigrationSet>) -> Result<(), Mig
     drop(client);
     connection.abort();
     Ok(())
+}
+
+async fn apply(client: &mut Client, set: &MigrationSet) -> Result<(), MigrationError> {
+    let mut runner = Runner::new(&set.migrations);
+    runner.set_migration_table_name(set.history_table);
+    for attempt in 1.. {
+        match runner.run_async(client).await {
+            Ok(_) => break,
+            Err(error) if attempt < ATTEMPTS && is_locked_out(&error) => {
+                tracing::warn!(%error, attempt, "a table is in use; the migration is tried again");
+                tokio::time::sleep(PAUSE).await;
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn is_locked_out(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut errors = std::iter::successors(Some(error), |error| error.source());
+    errors.any(|error| {
+        let code = error.downcast_ref::<tokio_postgres::Error>().and_then(tokio_postgres::Error::code);
+        code == Some(&SqlState::LOCK_NOT_AVAILABLE)
+    })
 }

@@ -15,6 +15,8 @@ use crate::{SqlClass, Store, StoreError, statement};
 
 /// How often a unit runs at most when the database asks for a repetition.
 const ATTEMPTS: u32 = 8;
+/// How long one attempt may take at most: longer than any call, and than any wait for a lock.
+const LONGEST: Duration = Duration::from_secs(45);
 /// How a transaction begins that writes.
 const READ_WRITE: &str = "BEGIN";
 /// How one begins whose statements all see the same moment.
@@ -269,7 +271,10 @@ impl Store {
     {
         let guard = Guard { client: Some(self.read().await?) };
         let Some(client) = guard.client.as_ref() else { return Err(StoreError::CutOff.into()) };
-        let outcome = run(client, begin, context, work).await;
+        // A server that hangs - its storage does, its kernel still answers - must not keep the connection for ever.
+        let Ok(outcome) = tokio::time::timeout(LONGEST, run(client, begin, context, work)).await else {
+            return Err(StoreError::CutOff.into());
+        };
         if outcome.is_err() {
             // When even this fails the guard throws the connection away.
             client.batch_execute("ROLLBACK").await.map_err(StoreError::from)?;

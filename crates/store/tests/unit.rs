@@ -302,3 +302,40 @@ async fn nothing_is_committed_when_a_statement_of_the_last_flight_cannot_leave()
         .unwrap();
     assert_eq!(state(&database).await, (1, 1));
 }
+
+#[tokio::test]
+async fn whether_the_database_answers_is_asked_beside_the_work() {
+    let database = database().await;
+    let options = PoolOptions { connections: 1, wait: Duration::from_millis(50) };
+    let store = Store::connect_lazily(&database.service_url(), options).unwrap();
+    let pulse = store.apart().unwrap();
+    let _at_work = store.read().await.unwrap();
+    assert!(matches!(store.ping().await.unwrap_err(), StoreError::Pool(_)));
+    pulse.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_migration_lets_those_pass_who_wait_behind_a_table_that_it_does_not_get() {
+    let database = database().await;
+    let mut reader = database.owner().await;
+    let reading = reader.transaction().await.unwrap();
+    reading.batch_execute("SELECT * FROM counter").await.unwrap();
+    let sets = || {
+        let sql = [("V1__test", SCHEMA), ("V2__test", "ALTER TABLE counter ADD COLUMN more text")];
+        let migrations = sql.map(|(name, sql)| Migration::unapplied(name, sql).unwrap());
+        vec![MigrationSet { history_table: "migration_test", migrations: migrations.into(), least: 1 }]
+    };
+    let url = database.owner_url();
+    let migrating = tokio::spawn(async move { store::migrate(&url, sets()).await });
+    // Behind the waiting ALTER TABLE, until it gives way.
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND mode = 'AccessExclusiveLock' AND relation = 'counter'::regclass";
+    let owner = database.owner().await;
+    while owner.query_one(waits, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    database.service().await.query_one("SELECT sum(value)::bigint FROM counter", &[]).await.unwrap();
+    assert!(!migrating.is_finished());
+    reading.rollback().await.unwrap();
+    migrating.await.unwrap().unwrap();
+    owner.query("SELECT more FROM counter", &[]).await.unwrap();
+}

@@ -10,10 +10,10 @@ use opentelemetry_otlp::{
     ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithExportConfig as _,
 };
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::logs::{SdkLogger, SdkLoggerProvider};
+use opentelemetry_sdk::logs::{self, BatchLogProcessor, SdkLogger, SdkLoggerProvider};
 use opentelemetry_sdk::metrics::{PeriodicReader, SdkMeterProvider};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{Sampler, SdkTracer, SdkTracerProvider};
+use opentelemetry_sdk::trace::{self, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider};
 use opentelemetry_semantic_conventions::resource::{SERVICE_INSTANCE_ID, SERVICE_NAMESPACE, SERVICE_VERSION};
 use prometheus::{Registry, TextEncoder};
 use tracing::Subscriber;
@@ -21,6 +21,7 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::registry::LookupSpan;
 use uuid::Uuid;
 
+use crate::losses::{Bounded, Counted, Ledger, QUEUE};
 use crate::setup::TelemetryOptions;
 
 /// How long one export may take, and the last one at the end.
@@ -68,37 +69,47 @@ impl Exports {
         let mut meter = SdkMeterProvider::builder().with_resource(resource.clone()).with_reader(prometheus);
         let (mut tracer, mut logger) = (None, None);
         if let Some(endpoint) = &options.otlp_endpoint {
-            let spans = SpanExporter::builder()
+            tracer = Some(Self::tracer(endpoint, options.trace_ratio, resource.clone())?);
+            logger = Some(Self::logger(endpoint, resource)?);
+            let inner = MetricExporter::builder()
                 .with_tonic()
                 .with_endpoint(endpoint)
                 .with_timeout(EXPORT_TIME)
                 .build()?;
-            let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(options.trace_ratio)));
-            tracer = Some(
-                SdkTracerProvider::builder()
-                    .with_resource(resource.clone())
-                    .with_sampler(sampler)
-                    .with_batch_exporter(spans)
-                    .build(),
-            );
-            let logs = LogExporter::builder()
-                .with_tonic()
-                .with_endpoint(endpoint)
-                .with_timeout(EXPORT_TIME)
-                .build()?;
-            logger =
-                Some(SdkLoggerProvider::builder().with_resource(resource).with_batch_exporter(logs).build());
-            let metrics = MetricExporter::builder()
-                .with_tonic()
-                .with_endpoint(endpoint)
-                .with_timeout(EXPORT_TIME)
-                .build()?;
+            let metrics = Counted { inner, ledger: Ledger::of("metrics") };
             meter = meter.with_reader(PeriodicReader::builder(metrics).with_interval(METRICS_EVERY).build());
         }
         let meter = meter.build();
         global::set_text_map_propagator(TraceContextPropagator::new());
         global::set_meter_provider(meter.clone());
         Ok(Self { tracer, logger, meter })
+    }
+
+    fn tracer(
+        endpoint: &str,
+        ratio: f64,
+        resource: Resource,
+    ) -> Result<SdkTracerProvider, ExporterBuildError> {
+        let ledger = Ledger::of("traces");
+        let inner =
+            SpanExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT_TIME).build()?;
+        let inner = BatchSpanProcessor::builder(Counted { inner, ledger: ledger.clone() })
+            .with_batch_config(trace::BatchConfigBuilder::default().with_max_queue_size(QUEUE).build())
+            .build();
+        let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(ratio)));
+        let provider = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler);
+        Ok(provider.with_span_processor(Bounded { inner, ledger }).build())
+    }
+
+    fn logger(endpoint: &str, resource: Resource) -> Result<SdkLoggerProvider, ExporterBuildError> {
+        let ledger = Ledger::of("logs");
+        let inner =
+            LogExporter::builder().with_tonic().with_endpoint(endpoint).with_timeout(EXPORT_TIME).build()?;
+        let inner = BatchLogProcessor::builder(Counted { inner, ledger: ledger.clone() })
+            .with_batch_config(logs::BatchConfigBuilder::default().with_max_queue_size(QUEUE).build())
+            .build();
+        let provider = SdkLoggerProvider::builder().with_resource(resource);
+        Ok(provider.with_log_processor(Bounded { inner, ledger }).build())
     }
 
     pub(crate) fn trace_layer<S>(&self) -> Option<OpenTelemetryLayer<S, SdkTracer>>
@@ -121,10 +132,13 @@ impl Exports {
     }
 
     pub(crate) fn shutdown(self) {
-        // What could not be handed over is lost; telemetry is all that is.
-        drop(self.tracer.map(|tracer| tracer.shutdown_with_timeout(EXPORT_TIME)));
-        drop(self.logger.map(|logger| logger.shutdown_with_timeout(EXPORT_TIME)));
-        drop(self.meter.shutdown_with_timeout(EXPORT_TIME));
+        // What could not be handed over is lost; telemetry is all that is. Side by side: a collector that hangs takes the whole
+        // time of each.
+        std::thread::scope(|scope| {
+            scope.spawn(|| drop(self.tracer.map(|tracer| tracer.shutdown_with_timeout(EXPORT_TIME))));
+            scope.spawn(|| drop(self.logger.map(|logger| logger.shutdown_with_timeout(EXPORT_TIME))));
+            drop(self.meter.shutdown_with_timeout(EXPORT_TIME));
+        });
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod export;
 mod logs;
+mod losses;
 pub mod metrics;
 pub mod names;
 mod setup;

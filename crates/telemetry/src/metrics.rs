@@ -25,6 +25,7 @@ struct Instruments {
     events: Counter<u64>,
     hashes: Histogram<f64>,
     overload: Counter<u64>,
+    lost: Counter<u64>,
 }
 
 static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
@@ -48,6 +49,10 @@ static INSTRUMENTS: LazyLock<Instruments> = LazyLock::new(|| {
         events: count(names::METRIC_EVENTS, "Events recorded, by type, outcome and reason"),
         hashes: seconds(names::METRIC_HASH_DURATION, "How long a password hash took, its turn included"),
         overload: count(names::METRIC_REFUSED_UNLOOKED, "Attempts refused without being looked at"),
+        lost: count(
+            names::METRIC_TELEMETRY_LOST,
+            "Spans, log records and reports of metrics that no collector got",
+        ),
     }
 });
 
@@ -112,6 +117,12 @@ pub fn hashed(took: Duration) {
 /// An attempt was refused without being looked at. `cause`: `delayed`, `overloaded`, `locked`.
 pub fn refused_unlooked(cause: &'static str) {
     INSTRUMENTS.overload.add(1, &[KeyValue::new(names::CAUSE, cause)]);
+}
+
+/// So much of `signal` (`traces`, `logs`, `metrics`) will reach no collector. `cause`: `queue_full`, `failed`.
+pub(crate) fn telemetry_lost(signal: &'static str, cause: &'static str, count: u64) {
+    let attributes = [KeyValue::new(names::SIGNAL, signal), KeyValue::new(names::CAUSE, cause)];
+    INSTRUMENTS.lost.add(count, &attributes);
 }
 
 /// Registers a value that is looked at whenever metrics are read: it must answer at once. Registering lasts as long as the

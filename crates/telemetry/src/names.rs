@@ -1,4 +1,7 @@
-//! Every name of a span, metric and attribute. A name that is not here does not exist.
+//! Every name of a span, metric and attribute that is ours to choose. One that is not here does not exist.
+//!
+//! What OpenTelemetry's semantic conventions (`rpc.*`, `db.*`, `server.*`) and tracing-opentelemetry (`otel.*`) have named is
+//! written as they name it, where a span is opened: a reader looks those up there, and a constant of ours would only hide them.
 
 /// The span around one RPC on the server.
 pub const SPAN_RPC: &str = "rpc";
@@ -77,9 +80,15 @@ pub const METRIC_POOL: &str = "countersign.pool.connections";
 pub const CONDITION: &str = "countersign.condition";
 /// Metric: 1 while this replica is ready, else 0.
 pub const METRIC_READY: &str = "countersign.ready";
+/// Metric: 1 while calls should come to this replica, else 0.
+pub const METRIC_SERVING: &str = "countersign.serving";
 /// Metric: 1 while a condition of readiness holds, else 0.
 pub const METRIC_CONDITION: &str = "countersign.condition";
 /// Metric: users for whom MFA is demanded, enrolled, pending …, of the whole tree.
 pub const METRIC_ADOPTION: &str = "countersign.adoption.users";
 /// Metric: when this replica's certificate ends, in seconds since 1970.
 pub const METRIC_CERTIFICATE_END: &str = "countersign.certificate.not_after";
+/// Attribute: `traces`, `logs`, `metrics`.
+pub const SIGNAL: &str = "countersign.signal";
+/// Metric: spans, log records and reports of metrics that no collector got, by signal and cause.
+pub const METRIC_TELEMETRY_LOST: &str = "countersign.telemetry.lost";

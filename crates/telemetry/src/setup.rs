@@ -51,7 +51,7 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Hands over what is left, for at most two seconds for each signal. Blocks; call it last.
+    /// Hands over what is left, all signals at once, for a few seconds at most. Blocks; call it last.
     pub fn shutdown(self) {
         self.exports.shutdown();
     }

@@ -23,5 +23,5 @@ pub use canary::{Finding, Scanner, Secret, Witnessed, listen_to_everything, list
 pub use console::{Console, PASSWORD, as_user, company_target, reason, reseller_target, user_target};
 pub use database::TestDatabase;
 pub use followers::HeldFollower;
-pub use system::{TestSystem, start_time};
+pub use system::{Consoles, TestSystem, start_time};
 pub use tree::{ADMIN_LOGIN, PROVIDER_LOGIN, RESELLER_LOGIN, Tree};

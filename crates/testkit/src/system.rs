@@ -1,9 +1,10 @@
 //! The three services in one process: real TLS, real PostgreSQL, a clock that tests move.
 
 mod arguments;
+mod consoles;
 
 use std::collections::BTreeSet;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,7 +21,11 @@ use crate::TestDatabase;
 use crate::canary::{Finding, Secrets, Vigil, Witnessed};
 use crate::console::Console;
 
+pub use consoles::Consoles;
+
 const TRUST_DOMAIN: &str = "countersign.local";
+/// Wherever there is room.
+const ANY_PORT: host::OpsListen = host::OpsListen(Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0)));
 const ISSUER: &str = "https://countersign.test";
 
 /// When tests begin.
@@ -128,17 +133,6 @@ impl TestSystem {
         self.client_of(replica, "console")
     }
 
-    /// The console's view of all replicas, as a platform service has it: calls are spread over them.
-    #[must_use]
-    pub fn console_of_all(&self) -> Console {
-        let tls = certificate(self.directory.path(), "console");
-        let services = [("tenant", 0), ("identity", 1), ("mfa", 2)];
-        Console::new(services.map(|(name, index)| {
-            let channel = PeerChannel::connect_lazily(self.addresses(index), &tls, name);
-            Witnessed::new(channel.expect("a channel"), self.secrets.clone())
-        }))
-    }
-
     /// A view of a replica with any peer's certificate: `console`, `operator`, `identity` …
     #[must_use]
     pub fn client_of(&self, replica: usize, peer: &str) -> Console {
@@ -212,6 +206,35 @@ impl TestSystem {
     #[must_use]
     pub fn keyring_dir(&self, service: ServiceName) -> PathBuf {
         self.directory.path().join(service.as_str())
+    }
+
+    /// Where a replica of a running service tells how it is: `/livez`, `/readyz`, `/metrics`.
+    #[must_use]
+    pub fn ops_addr(&self, replica: usize, service: ServiceName) -> SocketAddr {
+        let replica = &self.replicas[replica];
+        let app = match service {
+            ServiceName::Tenant => &replica.tenant,
+            ServiceName::Identity => &replica.identity,
+            ServiceName::Mfa => &replica.mfa,
+        };
+        app.as_ref().and_then(App::ops_addr).expect("it runs")
+    }
+
+    /// Where a replica of a service takes calls.
+    #[must_use]
+    pub fn address(&self, replica: usize, service: ServiceName) -> SocketAddr {
+        let [tenant, identity, mfa] = self.replicas[replica].addresses;
+        match service {
+            ServiceName::Tenant => tenant,
+            ServiceName::Identity => identity,
+            ServiceName::Mfa => mfa,
+        }
+    }
+
+    /// The files of a peer's certificate; all replicas of a service share them.
+    #[must_use]
+    pub fn certificate_of(&self, peer: &str) -> TlsFiles {
+        certificate(self.directory.path(), peer)
     }
 
     /// Waits until a replica of mfa knows that its keys do not fit; why.
@@ -308,7 +331,7 @@ impl TestSystem {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
-            ops: host::OpsConfig::default(),
+            ops: host::OpsConfig { ops_listen: ANY_PORT, ..host::OpsConfig::default() },
             clock_references: Some(self.reference.clone().into()),
             listener: Some(Arc::new(listener)),
         }

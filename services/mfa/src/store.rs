@@ -34,7 +34,7 @@ pub(crate) fn migrations() -> store::MigrationSet {
     store::MigrationSet {
         history_table: "migration_mfa",
         migrations: embedded::migrations::runner().get_migrations().clone(),
-        least: 7,
+        least: 8,
     }
 }
 

@@ -109,6 +109,8 @@ async fn it_waits_for_its_migrations_serves_and_ends_when_told() {
     let place = Place::new().await;
     let mut serving = place.serve("tenant.toml");
     place.becomes(503, "migration_eventlog cannot be read: run migrate").await;
+    let (status, report) = get(&place.ops, "/servez").await.unwrap();
+    assert!(status == 503 && report.contains(r#""serving":false"#), "{status} {report}");
     assert_eq!(get(&place.ops, "/livez").await.unwrap().0, 200, "not ready is not dead");
 
     // By the owner, in a process of its own; again, it changes nothing.
@@ -119,6 +121,7 @@ async fn it_waits_for_its_migrations_serves_and_ends_when_told() {
         assert!(String::from_utf8_lossy(&migrated.stdout).starts_with("the database is at migration_"));
     }
     place.becomes(200, r#""ready":true"#).await;
+    assert_eq!(get(&place.ops, "/servez").await.unwrap().0, 200);
 
     // A second one on the same ports does not start, and says why.
     let second = place.run("serve", &[], &[]).await;

@@ -111,24 +111,53 @@ async fn an_attempt_that_nobody_waits_for_any_more_counts() {
     assert_eq!(reason(refused), "SIGN_IN_REFUSED");
 }
 
+/// A wrong code whose call is given up: by a deadline that the services are told, or by hanging up at some moment. Whether it
+/// was answered before.
+async fn give_up(console: &Console, token: &str, code: &str, number: usize) -> bool {
+    let answer = if number.is_multiple_of(3) {
+        verify_within(console, token, code, Duration::from_millis(1)).await
+    } else {
+        // Before, during and after whatever the services do with it.
+        let moment = Duration::from_micros(200 * u64::try_from(number).unwrap());
+        let answered = tokio::time::timeout(moment, console.verify(token, code)).await;
+        answered.unwrap_or_else(|_| Err(Status::cancelled("hung up")))
+    };
+    let refused = answer.unwrap_err();
+    let was_answered = reason(refused.clone()) == "SIGN_IN_REFUSED";
+    let was_given_up = matches!(refused.code(), Code::Cancelled | Code::DeadlineExceeded | Code::Unavailable);
+    assert!(was_answered || was_given_up, "{refused:?}");
+    was_answered
+}
+
+/// How many attempts of the victim have counted: evaluated, or refused by the lock.
+async fn counted(siege: &Siege) -> usize {
+    let verdicts = Verdicts::of(&siege.system, siege.user_id()).await;
+    let throttle = Throttle::of(&siege.system, siege.user_id()).await;
+    verdicts.wrong + verdicts.locked + usize::try_from(throttle.refused_while_locked).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deadlines_of_a_millisecond_and_calls_cut_off_anywhere_buy_no_attempt() {
     let siege = Siege::lay().await;
     let (system, user_id) = (&siege.system, siege.user_id());
-    let (tokens, codes) = (siege.sign_ins(60).await, siege.wrong_codes(300));
-    let calls = codes.iter().enumerate().map(|(number, code)| {
-        let (token, console) = (&tokens[number / LIMIT], &siege.consoles[number % 2]);
-        async move {
-            if number % 3 == 0 {
-                return verify_within(console, token, code, Duration::from_millis(1)).await.map(drop);
-            }
-            // Cut off before, during and after whatever the services do with it.
-            let cut_off = Duration::from_micros(200 * u64::try_from(number).unwrap());
-            let answered = tokio::time::timeout(cut_off, console.verify(token, code)).await;
-            answered.unwrap_or_else(|_| Err(Status::cancelled("cut off"))).map(drop)
-        }
-    });
-    assert!(join_all(calls).await.iter().all(Result::is_err));
+    let (tokens, codes) = (siege.sign_ins(61).await, siege.wrong_codes(301));
+    // None can be answered while the victim's row is held: whatever counts in the end had nobody waiting for it.
+    let holder = hold!(siege);
+    // Of this one it is certain that it has come through before its caller hangs up. By a connection of its own: one on which
+    // hundreds of calls are cut off is closed.
+    let (console, last, wrong) = (system.console_of(0), tokens[60].clone(), codes[300].clone());
+    let certain = tokio::spawn(async move { console.verify(&last, &wrong).await });
+    wait_for(&siege, 1).await;
+    let calls = codes[..300]
+        .iter()
+        .enumerate()
+        .map(|(number, code)| give_up(&siege.consoles[number % 2], &tokens[number / LIMIT], code, number));
+    let answered = join_all(calls).await.into_iter().filter(|answered| *answered).count();
+    certain.abort();
+    assert!(certain.await.unwrap_err().is_cancelled());
+    assert_eq!(answered, 0, "nobody gets past a held row");
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    system.eventually("attempts count for which nobody waits", async || counted(&siege).await > 0).await;
     // Whatever came through was counted; the rest of the limit is what is left, on either replica.
     for number in 0..LIMIT {
         let token = siege.sign_in().await;
@@ -136,11 +165,11 @@ async fn deadlines_of_a_millisecond_and_calls_cut_off_anywhere_buy_no_attempt() 
         let refused = siege.consoles[number % 2].verify(&token, wrong).await.unwrap_err();
         assert_eq!(reason(refused), "SIGN_IN_REFUSED");
     }
-    let is_locked = async || Throttle::of(system, user_id).await.is_locked;
-    assert!(is_locked().await);
+    assert!(Throttle::of(system, user_id).await.is_locked);
     let verdicts = Verdicts::of(system, user_id).await;
     assert_eq!((verdicts.evaluated(), verdicts.wrong), (LIMIT, LIMIT));
     assert_eq!(Throttle::of(system, user_id).await.recent_failures, 5);
+    assert!(counted(&siege).await > LIMIT, "more have counted than the five that were waited for");
     let token = siege.sign_in().await;
     assert_eq!(reason(siege.consoles[0].verify(&token, &siege.code()).await.unwrap_err()), "SIGN_IN_REFUSED");
 }

@@ -21,7 +21,7 @@ impl Process {
         let script = format!("ulimit -d {} && exec \"$0\" \"$@\"", LIMIT * 1024);
         let child = Command::new("sh")
             .args(["-c", &script, env!("CARGO_BIN_EXE_countersign"), "serve", "identity"])
-            .args(system.identity_arguments(0))
+            .envs(system.identity_environment(0))
             .stdin(Stdio::null())
             .stderr(Stdio::null())
             .kill_on_drop(true)

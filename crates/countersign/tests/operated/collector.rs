@@ -21,8 +21,7 @@ use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use tokio::runtime::{self, Runtime};
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
@@ -53,28 +52,27 @@ struct Content {
 pub(crate) struct Collector {
     kept: Kept,
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<()>,
+    /// Its own, so that its connections go with it: the server's are tasks that outlive the server.
+    runtime: Option<Runtime>,
 }
 
 impl Collector {
-    pub(crate) async fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let kept = Kept::default();
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let runtime = runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
         let server = Server::builder()
             .add_service(TraceServiceServer::new(kept.clone()))
             .add_service(LogsServiceServer::new(kept.clone()))
             .add_service(MetricsServiceServer::new(kept.clone()));
-        let incoming = tonic::transport::server::TcpIncoming::from(listener);
-        let serving = tokio::spawn(async move {
-            tokio::select! {
-                served = server.serve_with_incoming(incoming) => served.unwrap(),
-                _ = stopped => {}
-            }
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let incoming = tonic::transport::server::TcpIncoming::from(listener);
+            server.serve_with_incoming(incoming).await.unwrap();
         });
-        Self { kept, address, stop, serving }
+        Self { kept, address, runtime: Some(runtime) }
     }
 
     pub(crate) fn endpoint(&self) -> String {
@@ -94,16 +92,28 @@ impl Collector {
             && content.services_with_metrics.iter().any(|name| name == service)
     }
 
-    /// Whether a text occurs in anything that was ever told.
-    pub(crate) fn has_heard(&self, text: &str) -> bool {
-        let content = self.kept.0.lock().unwrap();
-        content.bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    /// Everything that was ever told, as it came.
+    pub(crate) fn heard(&self) -> Vec<u8> {
+        self.kept.0.lock().unwrap().bytes.clone()
     }
 
     /// Closes its port and all connections.
-    pub(crate) async fn vanish(self) {
-        self.stop.send(()).unwrap();
-        self.serving.await.unwrap();
+    pub(crate) fn vanish(self) {
+        let address = self.address;
+        drop(self);
+        // They are closed by its threads, which are on their way.
+        while std::net::TcpStream::connect(address).is_ok() {
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        // Not waited for: that cannot be done within another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

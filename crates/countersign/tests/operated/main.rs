@@ -9,6 +9,7 @@
 )]
 
 mod collector;
+mod hanging;
 mod http;
 mod prometheus;
 mod running;
@@ -26,7 +27,7 @@ use running::Running;
 /// One system for all of it: starting one takes longer than looking at it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
-    let collector = Collector::start().await;
+    let collector = Collector::start();
     let mut running = Running::start(&collector.endpoint()).await;
 
     rotate_signing_key(&running).await;
@@ -34,10 +35,14 @@ async fn a_system_tells_how_it_is_and_ends_when_it_is_told_to() {
     conditions_and_metrics(&running).await;
     Prometheus::start(&running.ops()).await.sees_all_up(3).await;
     traces::arrive_as_one(&collector, &signed_in).await;
+    nothing_leaks(&running, &collector, &signed_in).await;
 
     // A collector that is gone costs telemetry, and nothing else.
-    collector.vanish().await;
-    traces::start_sign_in(&running, &traces::new_trace()).await;
+    collector.vanish();
+    traces::sign_in(&running).await;
+    let lost =
+        "countersign_telemetry_lost_total{countersign_cause=\"failed\",countersign_signal=\"traces\"} ";
+    tells(&running.ops()[1], &[lost]).await;
     running.stop().await;
 }
 
@@ -54,6 +59,20 @@ async fn rotate_signing_key(running: &Running) {
     assert!(keys.iter().any(|key| first.contains(key["kid"].as_str().unwrap())));
 }
 
+/// In whatever form, nothing of the sign-in is in what a collector was told, what Prometheus reads, or any process's log.
+async fn nothing_leaks(running: &Running, collector: &Collector, signed_in: &traces::SignedIn) {
+    let scanner = signed_in.scanner();
+    let (heard, logs) = (collector.heard(), running.logs());
+    assert!(heard.len() > 10_000 && logs.len() > 1_000, "{} and {} bytes", heard.len(), logs.len());
+    let mut places = vec![("OTLP", heard), ("logs", logs)];
+    for address in running.ops() {
+        places.push(("metrics", http::get(&address, "/metrics").await.1.into_bytes()));
+    }
+    for (place, told) in places {
+        assert_eq!(scanner.search(&told), [], "{place}");
+    }
+}
+
 async fn conditions_and_metrics(running: &Running) {
     for (service, address) in ["tenant", "identity", "mfa"].iter().zip(running.ops()) {
         assert_eq!(http::get(&address, "/livez").await, (200, "ok\n".to_owned()));
@@ -61,6 +80,7 @@ async fn conditions_and_metrics(running: &Running) {
         assert_eq!(status, 200, "{report}");
         let report: serde_json::Value = serde_json::from_str(&report).unwrap();
         assert_eq!((&report["service"], &report["ready"]), (&(*service).into(), &true.into()));
+        assert_eq!(http::get(&address, "/servez").await.0, 200);
         let conditions = report["conditions"].as_array().unwrap();
         let names: Vec<_> = conditions.iter().map(|one| one["name"].as_str().unwrap()).collect();
         let common = ["stopping", "database", "schema", "keys", "certificates", "log", "clock", "followers"];
@@ -69,6 +89,7 @@ async fn conditions_and_metrics(running: &Running) {
         // What dashboards and alerts are made of.
         let mut expected = vec![
             "countersign_ready 1",
+            "countersign_serving 1",
             "countersign_condition{countersign_condition=\"schema\"} 1",
             "countersign_clock_trusted 1",
             "countersign_clock_difference_seconds{clock_reference=\"postgresql\"}",

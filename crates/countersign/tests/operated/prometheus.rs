@@ -37,7 +37,9 @@ impl Prometheus {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
-            .expect(".ci/install installs prometheus");
+            .unwrap_or_else(|error| {
+                panic!("prometheus cannot be run ({error}): install Debian's package of that name, or run .ci/install")
+            });
         Self { _process: process, address, _directory: directory }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use rpc::{PeerChannel, TlsFiles};
@@ -19,22 +20,31 @@ const END: Duration = Duration::from_secs(60);
 pub(crate) struct Running {
     process: Child,
     environment: BTreeMap<String, String>,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Running {
-    /// Starts it and waits until it can be used.
+    /// Starts it, with all telemetry going to a collector, and waits until it can be used.
     pub(crate) async fn start(collector: &str) -> Self {
+        let environment = [
+            ("COUNTERSIGN_OTLP_ENDPOINT", collector),
+            // Soon, so that the test need not wait.
+            ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+            ("OTEL_BLRP_SCHEDULE_DELAY", "200"),
+        ];
+        Self::start_with(&[], &environment).await
+    }
+
+    /// Starts it with these arguments and variables, and waits until it can be used.
+    pub(crate) async fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
         let mut process = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .arg("--data-dir")
             .arg(&data)
             .args(["--port-base", &free_ports().to_string()])
-            .env("COUNTERSIGN_OTLP_ENDPOINT", collector)
-            // Soon, so that the test need not wait.
-            .env("OTEL_BSP_SCHEDULE_DELAY", "200")
-            .env("OTEL_BLRP_SCHEDULE_DELAY", "200")
+            .args(arguments)
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .kill_on_drop(true)
@@ -51,11 +61,23 @@ impl Running {
         let text = std::fs::read_to_string(file).unwrap();
         let lines = text.lines().filter_map(|line| line.split_once('='));
         let environment = lines.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        Self { process, environment, _directory: directory }
+        Self { process, environment, directory }
     }
 
     pub(crate) fn get(&self, key: &str) -> &str {
         self.environment.get(key).unwrap_or_else(|| panic!("the env file has no {key}"))
+    }
+
+    /// The process of a service.
+    pub(crate) fn pid(&self, service: &str) -> String {
+        let file = self.directory.path().join(format!("data/run/{service}.pid"));
+        std::fs::read_to_string(file).unwrap().trim().to_owned()
+    }
+
+    /// What every process has written to its log.
+    pub(crate) fn logs(&self) -> Vec<u8> {
+        let logs = std::fs::read_dir(self.directory.path().join("data/logs")).unwrap();
+        logs.flat_map(|log| std::fs::read(log.unwrap().path()).unwrap()).collect()
     }
 
     /// The ops ports of tenant, identity and mfa.
@@ -83,6 +105,17 @@ impl Running {
         String::from_utf8(rotated.stdout).unwrap()
     }
 
+    /// Tells one service's process to end, and waits until it has.
+    pub(crate) async fn end_one(&self, name: &str, within: Duration) {
+        let pid = self.pid(name);
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        let told = Instant::now();
+        while std::path::Path::new("/proc").join(&pid).exists() {
+            assert!(told.elapsed() < within, "{name} does not end");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// Tells it to end, and sees that it does, in time and of its own accord.
     pub(crate) async fn stop(&mut self) {
         let pid = self.process.id().unwrap().to_string();
@@ -95,14 +128,16 @@ impl Running {
     }
 }
 
-/// A base such that it and the next six ports are free at this moment.
+/// A base such that it and the ports of two replicas are free at this moment. Below those that outgoing connections get, of which
+/// another test may open hundreds meanwhile.
 fn free_ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let of_process = u16::try_from(std::process::id() % 300).unwrap();
     loop {
-        let first = TcpListener::bind("127.0.0.1:0").unwrap();
-        let base = first.local_addr().unwrap().port();
-        let others: Option<Vec<_>> =
-            (1..=6).map(|offset| TcpListener::bind(("127.0.0.1", base.checked_add(offset)?)).ok()).collect();
-        if others.is_some() {
+        let turn = of_process.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % 300;
+        let base = 20_000 + turn * 40;
+        let free = (0..=16).all(|offset| TcpListener::bind(("127.0.0.1", base + offset)).is_ok());
+        if free {
             return base;
         }
     }

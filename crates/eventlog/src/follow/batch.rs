@@ -15,12 +15,19 @@ use super::Follow;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Batch {
     pub(super) events: Vec<Event>,
+    /// Where the stream stood before it: what lies between there and the first event concerns this follower not.
+    from: i64,
     pub(super) position: i64,
     cursors: Vec<String>,
     cursor: String,
 }
 
 impl Batch {
+    /// Nothing yet, behind what the stream has handed over already.
+    pub(super) fn after(from: i64) -> Self {
+        Self { from, ..Self::default() }
+    }
+
     /// # Errors
     /// The frame is none of ours.
     pub(super) fn add(&mut self, frame: Option<Frame>) -> Outcome<()> {
@@ -45,7 +52,7 @@ impl Batch {
 
     /// The same batch in parts, so that each event that is to be alone is one of them.
     pub(super) fn split(self, is_alone: impl Fn(&Event) -> bool) -> Vec<Self> {
-        let Self { events, position, cursors, cursor } = self;
+        let Self { events, from, position, cursors, cursor } = self;
         let mut parts: Vec<Self> = Vec::new();
         let mut is_open = false;
         for (event, cursor) in events.into_iter().zip(cursors) {
@@ -53,7 +60,7 @@ impl Batch {
             match parts.last_mut().filter(|_| is_open && !alone) {
                 Some(part) => part.push(event, cursor),
                 None => {
-                    let mut part = Self::default();
+                    let mut part = Self::after(parts.last().map_or(from, |part| part.position));
                     part.push(event, cursor);
                     parts.push(part);
                 }
@@ -63,7 +70,7 @@ impl Batch {
         // What follows the last event only moves the cursor.
         match parts.last_mut() {
             Some(last) => (last.position, last.cursor) = (position, cursor),
-            None => parts.push(Self { position, cursor, ..Self::default() }),
+            None => parts.push(Self { from, position, cursor, ..Self::default() }),
         }
         parts
     }
@@ -80,24 +87,35 @@ fn unreadable() -> Fault {
     Fault::new(Reason::Internal).with_cause("a frame of the log cannot be read")
 }
 
-/// The stored cursor of a log; its row is made when there is none.
-pub(super) async fn cursor(store: &Store, log: ServiceName) -> Outcome<String> {
+/// The stored place in a log, as position and cursor; its row is made when there is none.
+pub(super) async fn place(store: &Store, log: ServiceName) -> Outcome<(i64, String)> {
     const SQL: &str = "\
 -- follow::make_cursor
 INSERT INTO log_cursor (log) VALUES ($1) ON CONFLICT ON CONSTRAINT log_cursor_pk DO NOTHING";
     const READ: &str = "\
 -- follow::read_cursor
-SELECT cursor FROM log_cursor WHERE log = $1";
+SELECT position, cursor FROM log_cursor WHERE log = $1";
     store
         .bookkeeping("follow.cursor", log, |unit, log| {
             Box::pin(async move {
                 unit.execute(SQL, &[&log.as_str()]).await?;
                 let row = unit.query_opt(READ, &[&log.as_str()]).await?;
                 let row = row.ok_or(StoreError::RowCount { statement: "follow::read_cursor", rows: 0 })?;
-                Ok(row.try_get(0).map_err(StoreError::from)?)
+                let read = || Ok((row.try_get(0)?, row.try_get(1)?));
+                Ok(read().map_err(|error: tokio_postgres::Error| StoreError::from(error))?)
             })
         })
         .await
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// It is applied, here or by another replica.
+    Applied,
+    /// The stored place lies before where this stream began: the database was put back, or an operator had the log followed
+    /// again. What lies between is not in this stream, so nothing of it may count.
+    PlaceWentBack,
 }
 
 struct Context {
@@ -112,7 +130,7 @@ pub(super) async fn commit(
     follow: Arc<dyn Follow>,
     batch: Arc<Batch>,
     now: Timestamp,
-) -> Outcome<()> {
+) -> Outcome<Taken> {
     store
         .bookkeeping("follow.apply", Context { follow, batch, now }, |unit, context| {
             Box::pin(apply(unit, context))
@@ -120,9 +138,12 @@ pub(super) async fn commit(
         .await
 }
 
-async fn apply(unit: &mut Unit<'_>, context: &Context) -> Outcome<()> {
+async fn apply(unit: &mut Unit<'_>, context: &Context) -> Outcome<Taken> {
     let Context { follow, batch, now } = context;
     let (applied, cursor) = lock(unit, follow.log()).await?;
+    if applied < batch.from {
+        return Ok(Taken::PlaceWentBack);
+    }
     let wanted = follow.types();
     for event in batch.events.iter().filter(|event| event.position > applied) {
         if wanted.is_empty() || wanted.contains(&event.r#type.as_str()) {
@@ -133,7 +154,7 @@ async fn apply(unit: &mut Unit<'_>, context: &Context) -> Outcome<()> {
     if batch.position > applied || (batch.position == applied && batch.cursor != cursor) {
         advance(unit, follow.log(), batch).await?;
     }
-    Ok(())
+    Ok(Taken::Applied)
 }
 
 async fn lock(unit: &Unit<'_>, log: ServiceName) -> Result<(i64, String), StoreError> {
@@ -159,7 +180,7 @@ mod tests {
     use super::*;
 
     fn batch(types: &[&str], progress: Option<i64>) -> Batch {
-        let mut batch = Batch::default();
+        let mut batch = Batch::after(0);
         for (position, event_type) in (1..).zip(types) {
             let event = Event { position, r#type: (*event_type).to_owned(), ..Event::default() };
             let watched = WatchedEvent { event: Some(event), cursor: format!("c{position}") };
@@ -174,6 +195,11 @@ mod tests {
 
     fn parts(types: &[&str], progress: Option<i64>) -> Vec<(Vec<i64>, i64)> {
         let parts = batch(types, progress).split(|event| event.r#type == "alone");
+        let starts = parts.iter().map(|part| part.from).skip(1);
+        assert!(
+            starts.eq(parts.iter().map(|part| part.position).take(parts.len() - 1)),
+            "each goes on from the last"
+        );
         let part = |part: &Batch| {
             assert_eq!(part.cursor, format!("c{}", part.position));
             (part.events.iter().map(|event| event.position).collect(), part.position)

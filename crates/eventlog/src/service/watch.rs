@@ -1,7 +1,8 @@
 //! `WatchEvents`: a selection as it grows.
 //!
 //! The stream is read on demand: nothing is fetched before the caller has taken what came before, so a slow caller is
-//! served from the table, is never dropped, and costs no memory.
+//! served from the table, is not dropped, and costs no memory. One that takes nothing at all any more is let go: what was
+//! there for it is still there when it comes back with its cursor.
 
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tokio::time::{Instant, sleep_until};
 use tonic::{Request, Status};
 
 use super::WatchOptions;
+use super::attended::attended;
 use super::scan::{STEP, step};
 use super::streams::{OneStream, Streams};
 use super::vigil::Vigil;
@@ -70,7 +72,7 @@ pub(super) async fn open(
         draining,
         _stream: stream,
     };
-    Ok(watch.frames())
+    Ok(attended(watch.frames(), options.untaken))
 }
 
 struct Watch {

@@ -20,5 +20,6 @@ mod requests;
 mod restore;
 mod sealed_requests;
 mod support;
+mod unread;
 mod vigil;
 mod watch;

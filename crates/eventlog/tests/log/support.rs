@@ -259,7 +259,9 @@ pub(crate) async fn serve(service: EventLog, caller: Caller) -> tonic::transport
     });
     let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
     tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
-    tonic::transport::Endpoint::try_from(format!("http://{address}")).unwrap().connect_lazy()
+    let endpoint = tonic::transport::Endpoint::try_from(format!("http://{address}")).unwrap();
+    // HTTP/2's own windows, so that few events fill them.
+    endpoint.initial_stream_window_size(65_535).initial_connection_window_size(65_535).connect_lazy()
 }
 
 /// Waits until a query of one number answers at least `least`.

@@ -34,6 +34,7 @@ const OPTIONS: WatchOptions = WatchOptions {
     user_lifetime: Duration::from_secs(60),
     check: Duration::from_millis(50),
     patience: Duration::from_millis(600),
+    untaken: Duration::from_secs(60),
     per_user: 8,
     per_peer: 1_024,
 };

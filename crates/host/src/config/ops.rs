@@ -5,10 +5,12 @@ use std::net::{AddrParseError, SocketAddr};
 use std::str::FromStr;
 use std::time::Duration;
 
+use store::PoolOptions;
+
 /// How a service is operated.
 #[derive(clap::Args, Clone, Debug)]
 pub struct OpsConfig {
-    /// Where to tell, over plain HTTP, how the service is: /livez, /readyz, /metrics. Empty: nowhere.
+    /// Where to tell, over plain HTTP, how the service is: /livez, /readyz, /servez, /metrics. Empty: nowhere.
     #[arg(long, env = "COUNTERSIGN_OPS_LISTEN", default_value = "127.0.0.1:9464")]
     pub ops_listen: OpsListen,
     /// How long calls are still taken after the service was told to stop and says that it is not ready, in seconds (0 to 60): so long
@@ -20,6 +22,11 @@ pub struct OpsConfig {
     #[arg(long, env = "COUNTERSIGN_DRAIN_SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u16).range(1..=120))]
     pub drain_seconds: u16,
+    /// The most connections of calls to the database (2 to 200). A replica has at most 8 more: six for readers of its log, one
+    /// that listens to it, and the sequencer's.
+    #[arg(long, env = "COUNTERSIGN_DATABASE_CONNECTIONS", default_value_t = 16,
+        value_parser = clap::value_parser!(u16).range(2..=200))]
+    pub database_connections: u16,
     /// A collector for traces, metrics and logs: the endpoint of its OTLP over gRPC, such as http://127.0.0.1:4317.
     #[arg(long, env = "COUNTERSIGN_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
@@ -35,6 +42,7 @@ impl Default for OpsConfig {
             ops_listen: OpsListen(None),
             stop_delay_seconds: 0,
             drain_seconds: 5,
+            database_connections: 16,
             otlp_endpoint: None,
             trace_ratio: 1.0,
         }
@@ -44,6 +52,10 @@ impl Default for OpsConfig {
 impl OpsConfig {
     pub(crate) fn stop_delay(&self) -> Duration {
         Duration::from_secs(self.stop_delay_seconds.into())
+    }
+
+    pub(crate) fn pool(&self) -> PoolOptions {
+        PoolOptions { connections: self.database_connections.into(), ..PoolOptions::default() }
     }
 
     pub(crate) fn drain(&self) -> Duration {

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use hyper::client::conn::http2::SendRequest;
-use tokio::net::lookup_host;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep, timeout};
@@ -16,13 +15,12 @@ use tonic::body::Body;
 
 use super::connect::Dialer;
 use super::link::{Link, State, keep};
+use super::names::{self, LookUp};
 
 /// How often names are looked up: a new replica is found by then.
 const LOOK_UP: Duration = Duration::from_secs(5);
 /// How often at most, when addresses fail.
 const LEAST_BETWEEN: Duration = Duration::from_millis(500);
-/// How long a look-up may take.
-const LOOK_UP_PATIENCE: Duration = Duration::from_secs(2);
 /// How long an address that was not ready is left out while others are.
 const REST: Duration = Duration::from_millis(500);
 
@@ -37,6 +35,7 @@ pub(super) struct Shared {
     pub(super) dialer: Dialer,
     /// `host:port`.
     names: Vec<String>,
+    find: LookUp,
     table: Mutex<Table>,
     /// Counts changes of the table.
     changes: watch::Sender<u64>,
@@ -66,10 +65,11 @@ enum Choice {
 }
 
 impl Links {
-    pub(super) fn new(dialer: Dialer, names: Vec<String>) -> Self {
+    pub(super) fn new(dialer: Dialer, names: Vec<String>, find: LookUp) -> Self {
         let shared = Shared {
             dialer,
             names,
+            find,
             table: Mutex::default(),
             changes: watch::Sender::new(0),
             turn: AtomicUsize::new(0),
@@ -219,7 +219,7 @@ async fn keep_looking(shared: Arc<Shared>) {
         let mut found = BTreeSet::new();
         let mut failure = None;
         for name in &shared.names {
-            match look_up(name).await {
+            match names::addresses(&shared.find, name).await {
                 Ok(addresses) => found.extend(addresses),
                 Err(error) => {
                     tracing::warn!(peer = shared.dialer.peer(), name, %error, "a peer's name cannot be looked up");
@@ -231,11 +231,4 @@ async fn keep_looking(shared: Arc<Shared>) {
         sleep(LEAST_BETWEEN).await;
         drop(timeout(LOOK_UP - LEAST_BETWEEN, shared.look_up.notified()).await);
     }
-}
-
-/// All addresses of a name.
-async fn look_up(name: &str) -> io::Result<Vec<SocketAddr>> {
-    let looked = timeout(LOOK_UP_PATIENCE, lookup_host(name)).await;
-    let addresses = looked.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
-    Ok(addresses.collect())
 }

@@ -36,6 +36,8 @@ pub(super) struct Accept {
     pub(super) limits: Limits,
     /// Cancelled when shutdown begins.
     pub(super) draining: CancellationToken,
+    /// What calls leave to be done when their callers go away.
+    pub(super) work: TaskTracker,
 }
 
 /// What every connection's task shares.
@@ -91,8 +93,18 @@ impl Accept {
         reloading.abort();
         self.draining.cancel();
         tasks.close();
-        if timeout(self.limits.shutdown_grace, tasks.wait()).await.is_err() {
-            tracing::warn!(connections = tasks.len(), "grace is over; closing what is left");
+        let all = async {
+            tasks.wait().await;
+            // No call is left that could begin any.
+            self.work.close();
+            self.work.wait().await;
+        };
+        if timeout(self.limits.shutdown_grace, all).await.is_err() {
+            tracing::warn!(
+                connections = tasks.len(),
+                work = self.work.len(),
+                "grace is over; closing what is left"
+            );
             closing.cancel();
             tasks.wait().await;
         }

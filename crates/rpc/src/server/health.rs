@@ -7,7 +7,7 @@ use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::{HealthReporter, HealthService};
 
-/// Whether the service can do its work. Clones are the same switch.
+/// Whether calls should come to the service. Clones are the same switch.
 #[derive(Debug, Clone)]
 pub struct Readiness {
     ready: watch::Sender<bool>,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::step::Step;
 use super::steps::{
@@ -16,6 +17,7 @@ pub(super) fn layers(
     options: &ServerOptions,
     parts: &ServerParts,
     draining: &CancellationToken,
+    work: &TaskTracker,
 ) -> Vec<Box<dyn Step>> {
     vec![
         // One span and one log line per call, under the caller's trace id or a new one.
@@ -27,7 +29,7 @@ pub(super) fn layers(
         // Metadata and message sizes, compression, framing: before anybody looks at what is inside.
         Box::new(Limit { metadata: options.limits.metadata, message: options.limits.message }),
         // The caller's deadline or ours, whichever is nearer; handlers and their requests to peers know it.
-        Box::new(BoundTime { cap: options.limits.request_time }),
+        Box::new(BoundTime { cap: options.limits.request_time, tasks: work.clone() }),
         // The certificate must name a peer at all.
         Box::new(KnowPeer),
         // The row of the access table; no row, no call.

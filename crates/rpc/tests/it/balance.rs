@@ -18,7 +18,7 @@ use crate::support::{
 };
 use crate::tree::Tree;
 
-type Client = TenantServiceClient<PeerChannel>;
+pub(crate) type Client = TenantServiceClient<PeerChannel>;
 
 fn client(addresses: &[SocketAddr], tls: &TlsFiles) -> Client {
     let addresses = addresses.iter().map(ToString::to_string).collect();
@@ -26,13 +26,13 @@ fn client(addresses: &[SocketAddr], tls: &TlsFiles) -> Client {
 }
 
 /// A server that counts what arrives.
-struct Counted {
-    server: Running,
+pub(crate) struct Counted {
+    pub(crate) server: Running,
     calls: Arc<AtomicUsize>,
 }
 
 impl Counted {
-    async fn start(authority: &Authority, is_stuck: bool) -> Self {
+    pub(crate) async fn start(authority: &Authority, is_stuck: bool) -> Self {
         Self::start_at(authority, SocketAddr::from(([127, 0, 0, 1], 0)), is_stuck).await
     }
 
@@ -46,12 +46,12 @@ impl Counted {
         Self { server: start_with(options, tree).await, calls }
     }
 
-    fn seen(&self) -> usize {
+    pub(crate) fn seen(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
 }
 
-async fn call(client: &mut Client) -> Result<(), tonic::Status> {
+pub(crate) async fn call(client: &mut Client) -> Result<(), tonic::Status> {
     client.get_organization(get("caller", "admin")).await.map(drop)
 }
 
@@ -167,7 +167,7 @@ async fn swallowing(authority: &Authority) -> (Counted, SocketAddr) {
     (stuck, address)
 }
 
-fn create(request_id: &str) -> tonic::Request<CreateCompanyRequest> {
+pub(crate) fn create(request_id: &str) -> tonic::Request<CreateCompanyRequest> {
     let request_id = request_id.to_owned();
     with_bearer(CreateCompanyRequest { request_id, ..CreateCompanyRequest::default() }, "admin")
 }

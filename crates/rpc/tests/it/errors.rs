@@ -1,5 +1,7 @@
 //! Whatever goes wrong, the caller gets a reason of ours and no word of anybody else's.
 
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -9,6 +11,7 @@ use http_body::Frame;
 use proto::events::WatchEventsRequest;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use rpc::Limits;
+use tokio::sync::Notify;
 use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt as _;
@@ -241,6 +244,24 @@ async fn a_stream_under_way_at_shutdown_ends_with_not_ready() {
     let (ended, ()) = tokio::join!(frames.message(), server.stop());
     assert_refused(&ended.unwrap_err(), Reason::NotReady);
     assert!(begun.elapsed() < Limits::default().shutdown_grace);
+}
+
+#[tokio::test]
+async fn what_a_caller_who_went_away_has_left_is_done_before_a_server_has_stopped() {
+    let authority = Authority::new();
+    let left_work = Arc::new(Notify::new());
+    let tree = Tree { left_work: Arc::clone(&left_work), ..Tree::default() };
+    let server = start_with(options(authority.files("tenant")), tree).await;
+    let mut client = tree_client(server.address, &authority.files("operator"));
+    let mut request = get("leave", "admin");
+    request.set_timeout(Duration::from_millis(200));
+    assert_refused(&client.get_organization(request).await.unwrap_err(), Reason::DeadlineExceeded);
+    drop(client);
+    let mut stopping = pin!(server.stop());
+    let early = tokio::time::timeout(Duration::from_millis(300), stopping.as_mut()).await;
+    assert!(early.is_err(), "the server has stopped, and what was left with it");
+    left_work.notify_one();
+    stopping.await;
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod channel;
 mod errors;
 mod handshake;
 mod infrastructure;
+mod names;
 mod remote_authenticator;
 mod support;
 mod tree;

@@ -19,6 +19,7 @@ use proto::tenant::{
     ListOrganizationsResponse, Organization, UpdateOrganizationRequest, UpdateOrganizationResponse,
 };
 use rpc::PeerChannel;
+use tokio::sync::Notify;
 use tonic::{Request, Response, Status};
 
 #[derive(Default)]
@@ -29,6 +30,8 @@ pub(crate) struct Tree {
     pub(crate) calls: Arc<AtomicUsize>,
     /// Such calls are never answered.
     pub(crate) is_stuck: bool,
+    /// Ends what the trick `leave` leaves to be done.
+    pub(crate) left_work: Arc<Notify>,
 }
 
 impl Tree {
@@ -71,6 +74,11 @@ impl Tree {
             "foreign" => Err(Status::unauthenticated("the vault says no")),
             "panic" => panic!("the vault is open"),
             "wait" => std::future::pending().await,
+            "leave" => {
+                let left_work = Arc::clone(&self.left_work);
+                drop(rpc::spawn_in_call(async move { left_work.notified().await }));
+                std::future::pending().await
+            }
             _ => self.relay(&trick).await,
         }
     }

@@ -1,4 +1,4 @@
-//! The arguments of command-line clients and of services that are processes of their own.
+//! The arguments of command-line clients, and the settings of services that are processes of their own.
 
 use std::fs::{File, OpenOptions};
 use std::net::SocketAddr;
@@ -27,18 +27,18 @@ impl TestSystem {
         .collect()
     }
 
-    /// The arguments by which a replica's identity is run as a process of its own, on that replica's port.
+    /// The variables by which a replica's identity is run as a process of its own, on that replica's port.
     #[must_use]
-    pub fn identity_arguments(&self, replica: usize) -> Vec<String> {
-        let peers = [("--tenant-addr", 0), ("--mfa-addr", 2)];
-        self.process_arguments(ServiceName::Identity, self.replicas[replica].addresses[1], peers)
+    pub fn identity_environment(&self, replica: usize) -> Vec<(&'static str, String)> {
+        let peers = [("COUNTERSIGN_TENANT_ADDR", 0), ("COUNTERSIGN_MFA_ADDR", 2)];
+        self.environment(ServiceName::Identity, self.address_of(replica, ServiceName::Identity), peers)
     }
 
-    /// The arguments by which a replica's mfa is run as a process of its own, on that replica's port.
+    /// The variables by which a replica's mfa is run as a process of its own, on that replica's port.
     #[must_use]
-    pub fn mfa_arguments(&self, replica: usize) -> Vec<String> {
-        let peers = [("--tenant-addr", 0), ("--identity-addr", 1)];
-        self.process_arguments(ServiceName::Mfa, self.replicas[replica].addresses[2], peers)
+    pub fn mfa_environment(&self, replica: usize) -> Vec<(&'static str, String)> {
+        let peers = [("COUNTERSIGN_TENANT_ADDR", 0), ("COUNTERSIGN_IDENTITY_ADDR", 1)];
+        self.environment(ServiceName::Mfa, self.address_of(replica, ServiceName::Mfa), peers)
     }
 
     /// A file for the log lines of a process, which is searched for secrets at the system's end, too.
@@ -51,30 +51,29 @@ impl TestSystem {
         OpenOptions::new().create(true).append(true).open(path).expect("a file for log lines")
     }
 
-    fn process_arguments(
+    fn environment(
         &self,
         service: ServiceName,
         address: SocketAddr,
         peers: [(&'static str, usize); 2],
-    ) -> Vec<String> {
+    ) -> Vec<(&'static str, String)> {
         let (files, database) =
             (certificate(self.directory.path(), service.as_str()), self.database_of(service));
         let text = |path: PathBuf| path.display().to_string();
         [
-            ("--listen", address.to_string()),
-            ("--ops-listen", String::new()),
-            ("--database-url", database.service_url()),
-            ("--sequencer-database-url", database.sequencer_url()),
-            ("--keyring-dir", text(self.keyring_dir(service))),
-            ("--tls-ca", text(files.ca)),
-            ("--tls-cert", text(files.cert)),
-            ("--tls-key", text(files.key)),
-            ("--trust-domain", TRUST_DOMAIN.to_owned()),
-            ("--issuer", ISSUER.to_owned()),
+            ("COUNTERSIGN_LISTEN", address.to_string()),
+            ("COUNTERSIGN_OPS_LISTEN", String::new()),
+            ("COUNTERSIGN_DATABASE_URL", database.service_url()),
+            ("COUNTERSIGN_SEQUENCER_DATABASE_URL", database.sequencer_url()),
+            ("COUNTERSIGN_KEYRING_DIR", text(self.keyring_dir(service))),
+            ("COUNTERSIGN_TLS_CA", text(files.ca)),
+            ("COUNTERSIGN_TLS_CERT", text(files.cert)),
+            ("COUNTERSIGN_TLS_KEY", text(files.key)),
+            ("COUNTERSIGN_TRUST_DOMAIN", TRUST_DOMAIN.to_owned()),
+            ("COUNTERSIGN_ISSUER", ISSUER.to_owned()),
         ]
         .into_iter()
         .chain(peers.map(|(name, peer)| (name, self.addresses(peer).join(","))))
-        .flat_map(|(name, value)| [name.to_owned(), value])
         .collect()
     }
 

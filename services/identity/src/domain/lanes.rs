@@ -1,9 +1,11 @@
 //! Who waits for a turn, and who is next: one lane for each place callers come from, served in turn.
 //!
 //! Pure. There are never more places than the limit. When all are taken, a newcomer takes the place of the last one in the
-//! longest lane, if that is longer than their own: so no lane can keep the others out, and alone it may have everything.
+//! longest lane, if that is longer than their own: so no lane can keep the others out, and alone it may have everything. Whose turn
+//! has come keeps their place; who is still about to wait does not, or a lane that comes all at once would have everything
+//! until its first ones wait.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 /// A place among those who run, wait, or are about to wait.
@@ -15,10 +17,22 @@ pub struct Full;
 
 #[derive(Debug)]
 struct Lane<W> {
-    /// All places of this lane, waiting or not.
-    places: HashSet<Place>,
-    /// Those that wait, the first one first.
+    /// Places whose turn has come.
+    running: BTreeSet<Place>,
+    /// Places that wait or are about to, in the order in which they were taken.
+    pending: BTreeSet<Place>,
+    /// Those of them that wait, the first one first.
     waiting: VecDeque<(Place, W)>,
+}
+
+impl<W> Lane<W> {
+    const fn empty() -> Self {
+        Self { running: BTreeSet::new(), pending: BTreeSet::new(), waiting: VecDeque::new() }
+    }
+
+    fn len(&self) -> usize {
+        self.running.len() + self.pending.len()
+    }
 }
 
 /// The lanes. `W` is what wakes somebody who waits.
@@ -45,20 +59,20 @@ impl<K: Clone + Eq + Hash, W> Lanes<K, W> {
         self.places.len()
     }
 
-    /// Takes a place in a lane. Whoever loses theirs for it comes back, to be told.
+    /// Takes a place in a lane. Whoever waits and loses theirs for it comes back, to be told; who does not wait yet is told
+    /// by [`wait`](Self::wait).
     ///
     /// # Errors
     /// [`Full`]
     pub fn enter(&mut self, key: K) -> Result<(Place, Option<W>), Full> {
         let mut displaced = None;
         if self.places.len() >= self.limit {
-            let own = self.lanes.get(&key).map_or(0, |lane| lane.places.len());
-            displaced = Some(self.displace(own + 1).ok_or(Full)?);
+            let own = self.lanes.get(&key).map_or(0, Lane::len);
+            displaced = self.displace(own + 1)?;
         }
         let place = self.next;
         self.next += 1;
-        let empty = || Lane { places: HashSet::new(), waiting: VecDeque::new() };
-        self.lanes.entry(key.clone()).or_insert_with(empty).places.insert(place);
+        self.lanes.entry(key.clone()).or_insert_with(Lane::empty).pending.insert(place);
         self.places.insert(place, key);
         Ok((place, displaced))
     }
@@ -82,6 +96,10 @@ impl<K: Clone + Eq + Hash, W> Lanes<K, W> {
         while let Some(key) = self.turns.pop_front() {
             let Some(lane) = self.lanes.get_mut(&key) else { continue };
             let first = lane.waiting.pop_front();
+            if let Some((place, _)) = &first {
+                lane.pending.remove(place);
+                lane.running.insert(*place);
+            }
             if !lane.waiting.is_empty() {
                 self.turns.push_back(key);
             }
@@ -94,29 +112,33 @@ impl<K: Clone + Eq + Hash, W> Lanes<K, W> {
 
     /// Gives a place back, waiting or not.
     pub fn leave(&mut self, place: Place) {
-        let Some(key) = self.places.remove(&place) else { return };
-        let Some(lane) = self.lanes.get_mut(&key) else { return };
-        lane.places.remove(&place);
-        let waited = lane.waiting.len();
-        lane.waiting.retain(|(waiting, _)| *waiting != place);
-        if waited > 0 && lane.waiting.is_empty() {
-            self.turns.retain(|turn| *turn != key);
-        }
-        if lane.places.is_empty() {
-            self.lanes.remove(&key);
-        }
+        drop(self.take(place));
     }
 
-    /// Takes a place from the longest lane that has more than `least` and in which somebody waits: the last one's.
-    fn displace(&mut self, least: usize) -> Option<W> {
-        let waits = self.lanes.values_mut().filter(|lane| !lane.waiting.is_empty());
-        let longest = waits.max_by_key(|lane| lane.places.len()).filter(|lane| lane.places.len() > least)?;
-        let (place, waker) = longest.waiting.pop_back()?;
-        self.leave(place);
-        // `leave` cannot know that it was the lane's last who waited.
-        let lanes = &self.lanes;
-        self.turns.retain(|key| lanes.get(key).is_some_and(|lane| !lane.waiting.is_empty()));
-        Some(waker)
+    /// Takes the last place whose turn has not come from the longest lane that has one, where that lane has more than `least`.
+    /// Who waited there comes back.
+    fn displace(&mut self, least: usize) -> Result<Option<W>, Full> {
+        let lanes = self.lanes.values().filter(|lane| !lane.pending.is_empty());
+        let longest = lanes.max_by_key(|lane| lane.len()).filter(|lane| lane.len() > least);
+        let last = longest.and_then(|lane| lane.pending.last().copied()).ok_or(Full)?;
+        Ok(self.take(last))
+    }
+
+    /// Frees a place, and hands back who waited there.
+    fn take(&mut self, place: Place) -> Option<W> {
+        let key = self.places.remove(&place)?;
+        let lane = self.lanes.get_mut(&key)?;
+        lane.running.remove(&place);
+        lane.pending.remove(&place);
+        let at = lane.waiting.iter().position(|(waiting, _)| *waiting == place);
+        let waker = at.and_then(|at| lane.waiting.remove(at)).map(|(_, waker)| waker);
+        if waker.is_some() && lane.waiting.is_empty() {
+            self.turns.retain(|turn| *turn != key);
+        }
+        if lane.len() == 0 {
+            self.lanes.remove(&key);
+        }
+        waker
     }
 }
 
@@ -169,17 +191,39 @@ mod tests {
         assert_eq!(order(&mut lanes).len(), 4);
     }
 
+    /// A lane that comes all at once is about to wait for as long as it takes to look its callers up. If it kept its places
+    /// until then, nobody else would get one.
     #[test]
-    fn whoever_does_not_wait_is_not_displaced() {
-        let mut lanes: Lanes<&str, u64> = Lanes::new(2);
+    fn whoever_is_about_to_wait_is_displaced_and_told_when_they_do() {
+        let mut lanes: Lanes<&str, u64> = Lanes::new(3);
         let (first, _) = lanes.enter("a").unwrap();
-        lanes.enter("a").unwrap();
-        assert_eq!(lanes.enter("b").unwrap_err(), Full);
+        let (second, _) = lanes.enter("a").unwrap();
+        let (third, _) = lanes.enter("a").unwrap();
+        lanes.wait(second, 2).unwrap();
+        let (other, displaced) = lanes.enter("b").unwrap();
+        assert_eq!(displaced, None, "the last one, who does not wait yet");
+        assert_eq!(lanes.wait(third, 3), Err(3), "its place is gone");
+        lanes.leave(third);
+        assert_eq!(lanes.enter("b").unwrap_err(), Full, "as long as the other lane would be");
+        assert_eq!(lanes.enter("c").unwrap().1, Some(2), "the last one, who waits");
         lanes.wait(first, 1).unwrap();
-        assert!(matches!(lanes.enter("b"), Ok((_, Some(1)))));
-        assert_eq!(lanes.wait(first, 1), Err(1), "its place is gone");
-        lanes.leave(first);
-        assert_eq!(lanes.taken(), 2);
+        lanes.wait(other, 11).unwrap();
+        assert_eq!(order(&mut lanes), [1, 11]);
+        assert_eq!((lanes.taken(), lanes.lanes.len(), lanes.turns.len()), (1, 1, 0));
+    }
+
+    #[test]
+    fn whoever_has_a_turn_is_not_displaced() {
+        let mut lanes: Lanes<&str, u64> = Lanes::new(3);
+        for name in 1..=3 {
+            queue(&mut lanes, "a", name).unwrap();
+        }
+        let running = [(); 3].map(|()| lanes.next_turn().unwrap());
+        assert_eq!(running.map(|(_, name)| name), [1, 2, 3]);
+        assert_eq!(lanes.enter("b").unwrap_err(), Full);
+        lanes.leave(running[0].0);
+        assert_eq!(queue(&mut lanes, "b", 11), Ok(None));
+        assert_eq!(lanes.enter("c").unwrap_err(), Full, "the longest runs, and the other is no longer");
     }
 
     #[test]
@@ -193,39 +237,47 @@ mod tests {
     }
 
     proptest::proptest! {
+        /// However they enter, wait, run and go: the places are bounded, whose turn has come keeps theirs, and everybody who
+        /// waits has a turn.
         #[test]
         fn places_are_bounded_and_everyone_who_waits_has_a_turn(
-            steps in proptest::collection::vec((0_u8..4, 0_usize..6), 1..300),
+            steps in proptest::collection::vec((0_u8..5, 0_usize..6), 1..300),
         ) {
             let mut lanes: Lanes<usize, Place> = Lanes::new(8);
-            let mut waiting = HashSet::new();
+            let (mut about, mut waiting, mut running) = (Vec::new(), Vec::new(), Vec::new());
             for (step, key) in steps {
                 match step {
-                    0 | 1 => {
-                        if let Ok((place, displaced)) = lanes.enter(key) {
-                            proptest::prop_assert!(displaced.is_none_or(|gone| waiting.remove(&gone)));
-                            lanes.wait(place, place).unwrap();
-                            waiting.insert(place);
-                        }
+                    0 | 1 => if let Ok((place, displaced)) = lanes.enter(key) {
+                        let before = waiting.len();
+                        waiting.retain(|waits| displaced != Some(*waits));
+                        proptest::prop_assert_eq!(waiting.len() + usize::from(displaced.is_some()), before);
+                        about.push(place);
                     }
-                    2 => {
+                    2 => if let Some(place) = about.pop() {
+                        let is_there = lanes.places.contains_key(&place);
+                        proptest::prop_assert_eq!(lanes.wait(place, place).is_ok(), is_there);
+                        if is_there { waiting.push(place); }
+                    }
+                    3 => {
                         let turn = lanes.next_turn();
                         proptest::prop_assert_eq!(turn.is_some(), !waiting.is_empty());
                         if let Some((place, _)) = turn {
-                            waiting.remove(&place);
-                            lanes.leave(place);
+                            waiting.retain(|waits| *waits != place);
+                            running.push(place);
                         }
                     }
                     _ => {
-                        let leaver = waiting.iter().copied().nth(key);
-                        if let Some(place) = leaver {
-                            waiting.remove(&place);
-                            lanes.leave(place);
+                        let all = [&mut running, &mut waiting, &mut about];
+                        if let Some(those) = all.into_iter().find(|those| key < those.len()) {
+                            lanes.leave(those.remove(key));
                         }
                     }
                 }
+                let there = |place: &&Place| lanes.places.contains_key(place);
+                proptest::prop_assert_eq!(running.iter().filter(there).count(), running.len());
+                let about = about.iter().filter(there).count();
+                proptest::prop_assert_eq!(lanes.taken(), about + waiting.len() + running.len());
                 proptest::prop_assert!(lanes.taken() <= 8);
-                proptest::prop_assert_eq!(lanes.taken(), waiting.len());
             }
         }
     }

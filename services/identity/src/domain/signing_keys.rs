@@ -28,11 +28,13 @@ pub fn signing(keys: &[KeyTimes], now: Timestamp) -> Option<&KeyTimes> {
     begun.or_else(|| keys.iter().min_by_key(order))
 }
 
-/// The key that is published and has not begun to sign.
+/// The key that is published and has not begun to sign. One that begins later than any made by a right clock keeps nobody from
+/// making another.
 #[must_use]
 pub fn waiting(keys: &[KeyTimes], now: Timestamp) -> Option<&KeyTimes> {
     let signs = signing(keys, now)?;
-    keys.iter().find(|key| key.sign_from > now && *key != signs)
+    let is_next = |key: &&KeyTimes| key.sign_from > now && key.sign_from <= now + PUBLISHED_AHEAD + SLACK;
+    keys.iter().find(|key| is_next(key) && *key != signs)
 }
 
 /// Whether the next key must be made now, so that none signs for longer than `life`. The first one is made when it is needed.
@@ -72,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_key_is_published_then_signs_then_goes() {
-        let keys = [key("a", Duration::ZERO), key("b", Duration::hours(1))];
+        let keys = [key("a", Duration::ZERO), key("b", PUBLISHED_AHEAD)];
         let at = |after: Duration| {
             let now = START + after;
             let id = |key: &KeyTimes| key.key_id.clone();
@@ -85,10 +87,10 @@ mod tests {
         let (a, b) = ("a".to_owned(), "b".to_owned());
         assert_eq!(at(-Duration::SECOND), (a.clone(), Some(b.clone()), vec![]));
         assert_eq!(at(Duration::ZERO), (a.clone(), Some(b.clone()), vec![]));
-        assert_eq!(at(Duration::minutes(59)), (a.clone(), Some(b.clone()), vec![]));
-        assert_eq!(at(Duration::hours(1)), (b.clone(), None, vec![]));
+        assert_eq!(at(PUBLISHED_AHEAD - Duration::SECOND), (a.clone(), Some(b.clone()), vec![]));
+        assert_eq!(at(PUBLISHED_AHEAD), (b.clone(), None, vec![]));
         // A token that was made in its last moment lives for five minutes more.
-        let last = Duration::hours(1) + TOKEN;
+        let last = PUBLISHED_AHEAD + TOKEN;
         assert_eq!(at(last), (b.clone(), None, vec![]));
         assert_eq!(at(last + SLACK), (b, None, vec![a]));
     }
@@ -101,5 +103,16 @@ mod tests {
         assert!(!is_next_due(std::slice::from_ref(&first), LIFE, early - Duration::SECOND));
         assert!(is_next_due(std::slice::from_ref(&first), LIFE, early));
         assert!(!is_next_due(&[first, key("b", LIFE)], LIFE, early));
+    }
+
+    #[test]
+    fn a_key_made_by_a_clock_far_ahead_keeps_nobody_from_making_another() {
+        let now = START + LIFE;
+        let mut keys = vec![key("a", Duration::ZERO), key("far", LIFE + Duration::days(30))];
+        assert_eq!(waiting(&keys, now), None);
+        assert!(is_next_due(&keys, LIFE, now));
+        keys.push(key("b", LIFE + PUBLISHED_AHEAD));
+        assert_eq!(waiting(&keys, now), keys.last());
+        assert!(!is_next_due(&keys, LIFE, now));
     }
 }

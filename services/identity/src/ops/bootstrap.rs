@@ -3,15 +3,20 @@
 use clock::Timestamp;
 use fault::{Fault, Outcome, Reason};
 use store::{Recorded, Unit};
-use types::{AuthSource, DisplayName, Login, OrganizationId, OrganizationKind, Password, Role};
+use types::{
+    AuthSource, DisplayName, Login, OrganizationId, OrganizationKind, OrganizationPath, Password, Role,
+};
 use wire::OrganizationFacts;
 
 use super::create_user::{NewUser, check_login_and_password, first_version, taken};
 use super::password_pool::Lane;
+use super::to_the_end::to_the_end;
 use super::{Identity, Origin};
 use crate::domain::user::{Email, User, UserRecord};
 use crate::peers::mfa::EnrollmentTicket;
 use crate::store::{events, organizations, users};
+
+const METHOD: &str = "/countersign.identity.v1.UserService/Bootstrap";
 
 /// The command.
 #[derive(Debug)]
@@ -51,13 +56,25 @@ impl Identity {
     /// and password while that administrator has not enrolled, it issues a new ticket.
     ///
     /// # Errors
-    /// ALREADY_BOOTSTRAPPED, NOT_FOUND, REALM_NOT_OWNED, PASSWORD_NOT_ACCEPTABLE; DEPENDENCY_UNAVAILABLE: a retry
-    /// completes what was begun.
+    /// ALREADY_BOOTSTRAPPED, REALM_NOT_OWNED, PASSWORD_NOT_ACCEPTABLE: each leaves an event in the provider's log. NOT_FOUND;
+    /// OVERLOADED; DEPENDENCY_UNAVAILABLE: a retry completes what was begun.
     pub async fn bootstrap(&self, command: Bootstrap) -> Outcome<Bootstrapped> {
         let organization = self.tenant.resolve_organization(command.organization_id).await?;
         if organization.kind() != OrganizationKind::Provider {
             return Err(Reason::NotFound.into());
         }
+        let (path, origin) = (organization.path.clone(), command.origin.clone());
+        match self.bootstrap_provider(command, organization).await {
+            Err(fault) if is_refusal(&fault) => Err(self.bootstrap_refused(origin, path, fault).await),
+            outcome => outcome,
+        }
+    }
+
+    async fn bootstrap_provider(
+        &self,
+        command: Bootstrap,
+        organization: OrganizationFacts,
+    ) -> Outcome<Bootstrapped> {
         let password = command.password.clone();
         let origin = command.origin.clone();
         let new = administrator(command);
@@ -96,6 +113,21 @@ impl Identity {
         if verdict.matches { Ok(Some(first.user.clone())) } else { Err(Reason::AlreadyBootstrapped.into()) }
     }
 
+    /// Leaves the trace of a refusal in the provider's log, also when the caller has gone; what is to be answered.
+    async fn bootstrap_refused(&self, origin: Origin, provider: OrganizationPath, fault: Fault) -> Fault {
+        let act = origin.by_operator(self.clock.now());
+        let (store, refused) = (self.store.clone(), (act, provider, fault.reason()));
+        let record = to_the_end(async move {
+            let unit = store.unit("bootstrap_refused", refused, |unit, (act, provider, reason)| {
+                Box::pin(async move {
+                    Ok(unit.record(events::call_refused(act, provider, METHOD, *reason)).with(()))
+                })
+            });
+            unit.await
+        });
+        record.await.err().unwrap_or(fault)
+    }
+
     async fn create_first(
         &self,
         new: NewUser,
@@ -109,6 +141,17 @@ impl Identity {
         let creation = Creation { user, organization, origin, now };
         self.store.unit("bootstrap", creation, |unit, creation| Box::pin(create(unit, creation))).await
     }
+}
+
+/// Whether it was decided that this is not to be. What could not be decided leaves no event: it is asked again.
+fn is_refusal(fault: &Fault) -> bool {
+    matches!(
+        fault.reason(),
+        Reason::AlreadyBootstrapped
+            | Reason::RealmNotOwned
+            | Reason::LoginTaken
+            | Reason::PasswordNotAcceptable
+    )
 }
 
 fn administrator(command: Bootstrap) -> NewUser {

@@ -87,13 +87,40 @@ impl Identity {
         if organizations::branch(&self.store, &organization.path).await? == Branch::Inactive {
             return Err(Reason::OrganizationNotActive.into());
         }
-        // Before it costs a hash; the constraint decides.
-        if key.is_none()
-            && users::find_by_login(&self.store, Some(&new.login), self.clock.now()).await?.user.is_some()
-        {
-            return Err(Reason::LoginTaken.into());
+        let (now, enforce_mfa) = (self.clock.now(), new.enforce_mfa);
+        // Before it costs a hash; the constraint decides. Nobody comes so far who may not know whose logins of this realm are
+        // taken: they are the organisation's, and the caller administers it.
+        let outcome = match users::find_by_login(&self.store, Some(&new.login), now).await?.user {
+            Some(_) => self.created_before(key, now).await,
+            None => self.create_new(caller, new, key, organization, origin, now).await,
+        };
+        let (event_id, answer) = request_record::answer(outcome)?;
+        if enforce_mfa {
+            self.dependents.await_in_force(event_id).await?;
         }
-        let now = self.clock.now();
+        Ok(answer)
+    }
+
+    /// Where the login is taken: the first answer, if it was this very request that took it.
+    async fn created_before(&self, key: Option<Key>, now: Timestamp) -> Outcome<(EventId, UserCreated)> {
+        let look = self.store.unit("create_user_again", (key, now), |unit, (key, now)| {
+            Box::pin(async move {
+                request_record::lookup(unit, key.as_ref(), *now).await?;
+                Err(Reason::LoginTaken.into())
+            })
+        });
+        look.await
+    }
+
+    async fn create_new(
+        &self,
+        caller: SignedIn,
+        new: NewUser,
+        key: Option<Key>,
+        organization: OrganizationFacts,
+        origin: Origin,
+        now: Timestamp,
+    ) -> Outcome<(EventId, UserCreated)> {
         let password_hash = match new.password.clone() {
             Some(password) => Some(self.passwords.hash(Lane::User(caller.user_id), password).await?),
             None => None,
@@ -104,13 +131,7 @@ impl Identity {
         let clock_guard = self.clock_guard.clone();
         let creation =
             Creation { caller, user, invitation, enforce_mfa, organization, key, origin, now, clock_guard };
-        let outcome =
-            self.store.unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation))).await;
-        let (event_id, answer) = request_record::answer(outcome)?;
-        if enforce_mfa {
-            self.dependents.await_in_force(event_id).await?;
-        }
-        Ok(answer)
+        self.store.unit("create_user", creation, |unit, creation| Box::pin(create(unit, creation))).await
     }
 }
 

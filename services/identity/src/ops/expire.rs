@@ -13,11 +13,13 @@ const KEPT: Duration = Duration::hours(24);
 const BATCH: i64 = 1_000;
 
 impl Identity {
-    /// Removes sign-ins and sessions that were over long ago, in small transactions; how many.
+    /// Removes sign-ins and sessions that were over long ago, in small transactions; how many. By a clock that is ahead they
+    /// may be alive.
     ///
     /// # Errors
-    /// DEPENDENCY_UNAVAILABLE; what was removed until then stays removed.
+    /// CLOCK_NOT_TRUSTED; DEPENDENCY_UNAVAILABLE; what was removed until then stays removed.
     pub async fn expire(&self) -> Outcome<u64> {
+        self.clock_guard.trusted()?;
         let before: Timestamp = self.clock.now() - KEPT;
         let mut removed = 0;
         loop {

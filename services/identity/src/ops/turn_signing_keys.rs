@@ -46,8 +46,9 @@ impl Identity {
     /// happens.
     ///
     /// # Errors
-    /// NOT_FOUND: there is no key yet that it could follow; DEPENDENCY_UNAVAILABLE.
+    /// NOT_FOUND: there is no key yet that it could follow; CLOCK_NOT_TRUSTED; DEPENDENCY_UNAVAILABLE.
     pub async fn rotate_signing_key(&self, origin: &Origin) -> Outcome<NextKey> {
+        self.clock_guard.trusted()?;
         let now = self.clock.now();
         let keys = times(&signing_keys::all(&self.store).await?);
         if keys.is_empty() {
@@ -62,11 +63,12 @@ impl Identity {
     }
 
     /// Makes the next key when the present one will have signed for `life`, and retires those whose last token has expired.
-    /// Any number of replicas may do so at once.
+    /// Any number of replicas may do so at once. One whose clock is ahead would retire what others sign with: it does nothing.
     ///
     /// # Errors
-    /// DEPENDENCY_UNAVAILABLE.
+    /// CLOCK_NOT_TRUSTED; DEPENDENCY_UNAVAILABLE.
     pub async fn turn_signing_keys(&self, life: Duration) -> Outcome<()> {
+        self.clock_guard.trusted()?;
         let now = self.clock.now();
         let act = || Act::by_service(ServiceName::Identity, now);
         let keys = times(&signing_keys::all(&self.store).await?);

@@ -103,23 +103,23 @@ async fn a_repetition_of_a_creation_sets_no_policy_so_its_clock_does_not_matter(
     let bench = Bench::new().await;
     let admin = caller(Role::ProviderAdmin, &bench.provider, &bench);
     let id = RequestId::generate();
-    let create = |identity: &Identity, id: RequestId| {
+    let create = |identity: &Identity, id: RequestId, login: &str| {
         let content = proto::identity::CreateUserRequest::default();
         let command = CreateUser {
             caller: admin.clone(),
-            new: new_user(bench.company.organization_id(), true),
+            new: NewUser { login: login.parse().unwrap(), ..new_user(bench.company.organization_id(), true) },
             key: Some(Key::new(admin.user_id.to_string(), "create_user", id, &content)),
             origin: origin(),
         };
         let identity = identity.clone();
         async move { identity.create_user(command).await }
     };
-    let first = create(&bench.identity, id).await.unwrap();
+    let first = create(&bench.identity, id, LOGIN).await.unwrap();
     bench.reference.shift(time::Duration::minutes(1));
     let replica = bench.replica();
     replica.clock_guard.looked().await;
-    assert_eq!(create(&replica, id).await.unwrap(), first);
-    let another = create(&replica, RequestId::generate()).await.unwrap_err();
+    assert_eq!(create(&replica, id, LOGIN).await.unwrap(), first);
+    let another = create(&replica, RequestId::generate(), "bob@company.example").await.unwrap_err();
     assert_eq!(another.reason(), Reason::ClockNotTrusted);
     assert_eq!(bench.events().await.len(), 1);
 }

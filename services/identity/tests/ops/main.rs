@@ -9,6 +9,7 @@
     reason = "what surprises a test's helper fails the test"
 )]
 
+mod bootstrapping;
 mod creating;
 mod deadlines;
 mod enrolling;

@@ -2,6 +2,7 @@
 
 use ::rpc::CallInfo;
 use access::{Authenticator, TokenVerifier};
+use fault::Reason;
 use identity::domain::signing_keys::PUBLISHED_AHEAD;
 use identity::ops::Origin;
 use time::Duration;
@@ -32,6 +33,7 @@ async fn the_next_key_is_published_before_it_signs_and_the_old_one_outlives_its_
     let bench = Bench::new().await;
     bench.user("ada@company.example").await;
     let replica = bench.replica();
+    replica.clock_guard.looked().await;
     let first = bench.complete("ada@company.example").await.access_token.text;
     // Somebody who keeps the published keys as long as allowed.
     let elsewhere = TokenVerifier::new(ISSUER, bench.clock.shared());
@@ -94,9 +96,29 @@ async fn a_key_that_has_signed_long_enough_is_followed_by_itself() {
     assert_eq!(bench.count("SELECT count(*) FROM signing_key").await, 1);
     bench.clock.advance(Duration::SECOND);
     let replicas: Vec<_> = (0..4).map(|_| bench.replica()).collect();
+    for replica in &replicas {
+        replica.clock_guard.looked().await;
+    }
     let turns = replicas.iter().map(|replica| replica.turn_signing_keys(LIFE));
     for turned in futures::future::join_all(turns).await {
         turned.unwrap();
     }
     assert_eq!(bench.count("SELECT count(*) FROM signing_key").await, 2);
+}
+
+#[tokio::test]
+async fn a_replica_whose_clock_may_be_wrong_turns_no_key_and_removes_nobodys_session() {
+    let bench = Bench::new().await;
+    bench.user("ada@company.example").await;
+    bench.complete("ada@company.example").await;
+    bench.reference.shift(Duration::hours(-72));
+    let replica = bench.replica();
+    replica.clock_guard.looked().await;
+    let refused = [
+        replica.turn_signing_keys(Duration::ZERO).await.unwrap_err(),
+        replica.rotate_signing_key(&operator()).await.unwrap_err(),
+        replica.expire().await.unwrap_err(),
+    ];
+    assert!(refused.iter().all(|fault| fault.reason() == Reason::ClockNotTrusted), "{refused:?}");
+    assert_eq!(bench.count("SELECT count(*) FROM signing_key").await, 1);
 }

@@ -1,10 +1,9 @@
-//! Creating, bootstrapping, reading users.
+//! Creating and reading users.
 
 use access::{Authenticator, SignedIn};
 use eventlog::request_record::Key;
 use fault::{Outcome, Reason};
-use identity::ops::{Bootstrap, Bootstrapped, CreateUser, ListUsers, NewUser, SetPassword};
-use proto::events::ActorKind;
+use identity::ops::{CreateUser, ListUsers, NewUser, SetPassword};
 use proto::events::event::Payload;
 use proto::identity::CreateUserResponse;
 use types::{AuthSource, OrganizationPath, Password, RequestId, Role, UserId};
@@ -177,59 +176,37 @@ async fn a_retry_of_a_creation_gets_the_first_answer() {
         bench.identity.create_user(command)
     };
     let first = call("ada@company.example").await.unwrap();
+    let hashes = bench.identity.passwords.computed();
     assert_eq!(call("ada@company.example").await.unwrap(), first);
+    assert_eq!(bench.identity.passwords.computed(), hashes, "the first answer costs no hash");
     assert_eq!(call("bob@company.example").await.unwrap_err().reason(), Reason::RequestIdReused);
     assert_eq!(bench.count("SELECT count(*) FROM user_account").await, 1);
     assert_eq!(bench.events().await.len(), 1);
 }
 
-async fn bootstrap(bench: &Bench, login: &str, password: &str) -> Outcome<Bootstrapped> {
-    let command = Bootstrap {
-        organization_id: bench.provider.organization_id(),
-        login: login.parse().unwrap(),
-        display_name: "Root".parse().unwrap(),
-        email: "".parse().unwrap(),
-        password: Password::parse(password).unwrap(),
-        origin: origin(),
+#[tokio::test]
+async fn a_login_that_is_taken_costs_no_hash_and_is_told_only_to_who_administers_it() {
+    let bench = Bench::new().await;
+    bench.user("taken@company.example").await;
+    let call = |by: SignedIn| {
+        let id = RequestId::generate();
+        let content = proto::identity::CreateUserRequest { request_id: id.to_string(), ..Default::default() };
+        let key = Some(Key::new(by.user_id.to_string(), "create_user", id, &content));
+        let new = new(&bench.company, "taken@company.example", Role::CompanyUser);
+        bench.identity.create_user(CreateUser { caller: by, new, key, origin: origin() })
     };
-    bench.identity.bootstrap(command).await
-}
-
-#[tokio::test]
-async fn the_first_administrator_is_created_once_and_gets_a_ticket() {
-    let bench = Bench::new().await;
-    bench.mfa.reachable(false);
-    let unavailable = bootstrap(&bench, "root@provider.example", PASSWORD).await.unwrap_err();
-    assert_eq!(unavailable.reason(), Reason::DependencyUnavailable);
-    bench.mfa.reachable(true);
-    let first = bootstrap(&bench, "root@provider.example", PASSWORD).await.unwrap();
-    let again = bootstrap(&bench, "root@provider.example", PASSWORD).await.unwrap();
-    assert_eq!(first.user, again.user);
-    assert_ne!(first.ticket.ticket, again.ticket.ticket);
-    for (login, password) in
-        [("eve@provider.example", PASSWORD), ("root@provider.example", "another good password")]
-    {
-        let refused = bootstrap(&bench, login, password).await.unwrap_err();
-        assert_eq!(refused.reason(), Reason::AlreadyBootstrapped, "{login}");
+    let elsewhere = OrganizationPath::root(types::OrganizationId::generate());
+    let hashes = bench.identity.passwords.computed();
+    for (by, reason) in [
+        (caller(Role::CompanyAdmin, &bench.company, &bench), Reason::LoginTaken),
+        (caller(Role::ResellerAdmin, &elsewhere, &bench), Reason::NotFound),
+        (caller(Role::CompanyUser, &bench.company, &bench), Reason::RoleNotAllowed),
+    ] {
+        assert_eq!(call(by).await.unwrap_err().reason(), reason);
     }
-    bench.user("ada@company.example").await;
-    let refused = bootstrap(&bench, "root@provider.example", PASSWORD).await.unwrap_err();
-    assert_eq!(refused.reason(), Reason::AlreadyBootstrapped);
-    let events = bench.events().await;
-    assert_eq!(events[0].actor.as_ref().unwrap().kind(), ActorKind::Operator);
-    assert_eq!(bench.event_types().await, ["identity.user.created"]);
-}
-
-#[tokio::test]
-async fn only_the_provider_is_bootstrapped_and_only_one_of_many_wins() {
-    let bench = Bench::new().await;
-    let refused = bootstrap(&bench, "root@elsewhere.example", PASSWORD).await.unwrap_err();
-    assert_eq!(refused.reason(), Reason::RealmNotOwned);
-    let logins: Vec<String> = (0..4).map(|number| format!("root{number}@provider.example")).collect();
-    let outcomes =
-        futures::future::join_all(logins.iter().map(|login| bootstrap(&bench, login, PASSWORD))).await;
-    assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1);
+    assert_eq!(bench.identity.passwords.computed(), hashes);
     assert_eq!(bench.count("SELECT count(*) FROM user_account").await, 1);
+    assert!(bench.events().await.is_empty());
 }
 
 #[tokio::test]

@@ -21,6 +21,8 @@ pub(crate) struct Attempts {
     pub(crate) recent_failures: Vec<Timestamp>,
     /// When the 30-day budget was used up.
     pub(crate) exhausted_time: Option<Timestamp>,
+    /// Whether it was told that the password is suspected, for as long as the window's failures stay that many.
+    pub(crate) suspicion_told: bool,
 }
 
 impl Attempts {
@@ -65,6 +67,7 @@ impl Attempts {
     pub(crate) fn after_wrong(&self, now: Timestamp, thresholds: &Thresholds) -> Self {
         let mut next = self.after_telling();
         next.recent_failures.retain(|at| *at > now - Thresholds::WINDOW);
+        next.suspicion_told &= next.recent_failures.len() >= thresholds.suspicion;
         next.recent_failures.push(now);
         // Bounded whatever the row held.
         let surplus = next.recent_failures.len().saturating_sub(thresholds.budget);
@@ -84,11 +87,13 @@ impl Attempts {
         next
     }
 
-    /// Of attempts right after a wrong code: whether with it the failures of the window became so many that the password is
-    /// suspected. True once on the way up; again only after the window fell below.
+    /// Of attempts right after a wrong code: whether the failures of the window are so many that the password is suspected, and
+    /// that was not told yet; now it is. True once on the way up, or once where less was made to suffice; again only after the
+    /// window fell below, or where more is waited for by now and is there.
     #[must_use]
-    pub(crate) fn raise_suspicion(&self, thresholds: &Thresholds) -> bool {
-        self.recent_failures.len() == thresholds.suspicion
+    pub(crate) fn raise_suspicion(&mut self, thresholds: &Thresholds) -> bool {
+        let is_suspected = self.recent_failures.len() >= thresholds.suspicion;
+        is_suspected && !std::mem::replace(&mut self.suspicion_told, true)
     }
 
     /// After a success. The failures of the window stay.
@@ -97,6 +102,7 @@ impl Attempts {
         Self {
             recent_failures: self.recent_failures.clone(),
             exhausted_time: self.exhausted_time,
+            suspicion_told: self.suspicion_told,
             ..Self::default()
         }
     }
@@ -170,22 +176,40 @@ mod tests {
         let thresholds = Thresholds::default();
         let (mut attempts, mut now, mut raised) = (Attempts::default(), START, Vec::new());
         for number in 1..=40 {
-            attempts = attempts.after_wrong(now, &thresholds).after_success();
+            attempts = attempts.after_wrong(now, &thresholds);
             if attempts.raise_suspicion(&thresholds) {
                 raised.push(number);
             }
+            attempts = attempts.after_success();
             now += Duration::minutes(1);
         }
         assert_eq!(raised, [20]);
         // All forgotten but the last ten: the window is below, and ten more raise it again.
         now = START + Thresholds::WINDOW + Duration::minutes(29);
         for number in 1..=15 {
-            attempts = attempts.after_wrong(now, &thresholds).after_success();
+            attempts = attempts.after_wrong(now, &thresholds);
             if attempts.raise_suspicion(&thresholds) {
                 raised.push(number);
             }
+            attempts = attempts.after_success();
         }
         assert_eq!(raised, [20, 10]);
+    }
+
+    #[test]
+    fn suspicion_that_less_suffices_for_is_raised_with_the_next_wrong_code_and_not_twice() {
+        let suspecting =
+            |suspicion| Thresholds::within_bounds(Asked { suspicion, ..Asked::DEFAULT }).unwrap();
+        let mut attempts = wrong(&Attempts::default(), 15, START);
+        let mut next = |suspicion| {
+            let thresholds = suspecting(suspicion);
+            attempts = attempts.after_wrong(START, &thresholds);
+            attempts.raise_suspicion(&thresholds)
+        };
+        // Fifteen were not enough; now ten are.
+        assert_eq!([20, 10, 10].map(&mut next), [false, true, false]);
+        // At another threshold it is the same suspicion; above what there is, it is a new one once that is reached.
+        assert_eq!([18, 21, 21].map(&mut next), [false, false, true]);
     }
 
     #[test]

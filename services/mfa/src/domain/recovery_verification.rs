@@ -97,7 +97,7 @@ pub(crate) fn judge_recovery(
         Matched::JustUsed => RecoveryVerdict::Replayed,
         Matched::None => {
             let wrong_codes = attempts.wrong_codes.saturating_add(1);
-            let attempts = attempts.after_wrong(now, thresholds);
+            let mut attempts = attempts.after_wrong(now, thresholds);
             let suspicious = attempts.raise_suspicion(thresholds);
             RecoveryVerdict::Wrong { attempts, wrong_codes, suspicious }
         }

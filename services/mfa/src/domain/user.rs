@@ -14,6 +14,8 @@ pub(crate) struct UserState {
     pub(crate) ticket_required: bool,
     /// The budget of guesses.
     pub(crate) attempts: Attempts,
+    /// Whether whatever secret the user has is bound to its generation and step. Never false again: one that is not, is old.
+    pub(crate) secret_bound: bool,
 }
 
 impl UserState {
@@ -24,6 +26,7 @@ impl UserState {
             generation: self.generation.saturating_add(1),
             ticket_required: self.ticket_required,
             attempts: Attempts::default(),
+            secret_bound: true,
         }
     }
 
@@ -34,13 +37,14 @@ impl UserState {
             generation: self.generation.saturating_add(1),
             ticket_required: false,
             attempts: self.attempts.after_success(),
+            secret_bound: true,
         }
     }
 
     /// After the user removed their factor.
     #[must_use]
     pub(crate) fn after_removal(&self) -> Self {
-        Self { generation: self.generation.saturating_add(1), ..self.clone() }
+        Self { generation: self.generation.saturating_add(1), secret_bound: true, ..self.clone() }
     }
 }
 
@@ -71,10 +75,11 @@ mod tests {
     fn every_change_of_the_configuration_raises_the_generation() {
         let attempts =
             Attempts { wrong_codes: 3, recent_failures: vec![Timestamp::UNIX_EPOCH], ..Attempts::default() };
-        let state = UserState { generation: 4, ticket_required: true, attempts };
+        let state = UserState { generation: 4, ticket_required: true, attempts, secret_bound: false };
         let (reset, enrolled, removed) =
             (state.after_reset(), state.after_enrollment(), state.after_removal());
         assert_eq!([reset.generation, enrolled.generation, removed.generation], [5; 3]);
+        assert_eq!([reset.secret_bound, enrolled.secret_bound, removed.secret_bound], [true; 3]);
         assert_eq!([reset.ticket_required, enrolled.ticket_required], [true, false]);
         assert_eq!(reset.attempts, Attempts::default());
         assert_eq!((enrolled.attempts.wrong_codes, enrolled.attempts.recent_failures.len()), (0, 1));

@@ -91,7 +91,7 @@ pub(crate) fn judge(
     match matched {
         None => {
             let wrong_codes = attempts.wrong_codes.saturating_add(1);
-            let attempts = attempts.after_wrong(now, thresholds);
+            let mut attempts = attempts.after_wrong(now, thresholds);
             let suspicious = attempts.raise_suspicion(thresholds);
             Verdict::Wrong { attempts, wrong_codes, suspicious }
         }

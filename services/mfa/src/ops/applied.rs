@@ -55,6 +55,7 @@ pub(crate) async fn apply_organization(
         rows::factor::delete_all(unit, organization).await?;
         rows::pending::delete_all_of(unit, organization).await?;
         rows::ticket::delete_unspent_of(unit, organization).await?;
+        rows::known_user::erase_all_of(unit, organization).await?;
         let _recorded = unit.record(events::configurations_destroyed(act, &facts.path));
     }
     // Marks come after the rows of users, as everywhere.

@@ -4,7 +4,7 @@ use fault::{Fault, Outcome, Reason};
 use keyring::{Binding, Keyring, OpenError};
 use types::{EnrollmentId, FactorId, UserId};
 
-use crate::domain::{Factor, TimeStep, TotpSecret, Unreadable, UnreadableCause};
+use crate::domain::{Factor, TimeStep, TotpSecret, Unreadable, UnreadableCause, UserState};
 
 /// The row that holds a secret, in the state it is in; the secret opens in no other.
 #[derive(Debug, Clone, Copy)]
@@ -86,18 +86,20 @@ pub(super) fn seal_anew(keyring: &Keyring, holder: Holder, user: UserId, sealed:
     seal(keyring, holder, user, &open(keyring, holder, user, sealed)?)
 }
 
-/// Opens the secret of a user's factor, who is locked and has this generation.
+/// Opens the secret of the factor of a user who is locked and in this state.
 ///
 /// # Errors
-/// As [`open`]; also when the factor is one of an earlier generation, which should be gone.
+/// As [`open`]; also when the factor is one of an earlier generation, which should be gone, or of none though the user's secrets
+/// have been bound to theirs since.
 pub(super) fn open_factor(
     keyring: &Keyring,
     user: UserId,
-    generation: i64,
+    state: &UserState,
     factor: &Factor,
 ) -> Outcome<TotpSecret> {
     let holder = Holder::of_factor(factor);
-    if factor.generation.is_some_and(|of_factor| of_factor != generation) {
+    let is_present = factor.generation.map_or(!state.secret_bound, |of_factor| of_factor == state.generation);
+    if !is_present {
         let cause = UnreadableCause::Outdated;
         return Err(unreadable(holder.table(), holder.row(), cause, &factor.sealed_secret));
     }

@@ -96,7 +96,7 @@ fn evaluate(
     let (now, thresholds) = (attempt.act.at, &attempt.thresholds);
     match (gate(&state.attempts, factor.is_some(), now), factor) {
         (Ok(()), Some(factor)) => {
-            let secret = open_factor(attempt.keyring, attempt.whom.user_id, state.generation, factor)?;
+            let secret = open_factor(attempt.keyring, attempt.whom.user_id, state, factor)?;
             let window = Window::around(TimeStep::at(now), factor.drift, thresholds.step_window);
             let matched = secret.matching_step(attempt.code, window)?;
             Ok((judge(matched, factor.last_step, &state.attempts, thresholds, now), Some(secret)))
@@ -114,14 +114,15 @@ fn writes(
     verdict: &Verdict,
 ) -> Outcome<Vec<Write>> {
     let user = UserKey::new(attempt.whom.path, attempt.whom.user_id);
-    let mut writes = Vec::new();
+    let (mut writes, mut secret_bound) = (Vec::new(), state.secret_bound);
     let attempts = match (verdict, factor) {
         (Verdict::Accepted { step, attempts }, Some((factor, secret))) => {
             let factor = accepted(attempt, state, factor, secret, *step)?;
             writes.push(rows::factor::accepting(user, &factor));
-            if state.attempts.is_clear() {
+            if state.attempts.is_clear() && state.secret_bound {
                 return Ok(writes);
             }
+            secret_bound = true;
             attempts.clone()
         }
         (Verdict::Wrong { attempts, .. }, _) => attempts.clone(),
@@ -133,7 +134,7 @@ fn writes(
         (Verdict::Replayed, _) if state.attempts.hammered().is_some() => state.attempts.after_telling(),
         _ => return Ok(writes),
     };
-    writes.push(rows::user::saving(user, &UserState { attempts, ..state.clone() }));
+    writes.push(rows::user::saving(user, &UserState { attempts, secret_bound, ..state.clone() }));
     Ok(writes)
 }
 

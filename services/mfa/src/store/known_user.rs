@@ -96,6 +96,17 @@ pub(crate) async fn apply(unit: &Unit<'_>, facts: &UserFacts) -> Result<(), Stor
     unit.execute(SQL, &parameters).await.map(drop)
 }
 
+/// Erases the logins of a deleted organisation's users: identity, which erases them too, tells of them all at once. What stands
+/// there then is what [`Login::of_deleted`] makes; nothing else changes.
+///
+/// # Errors
+/// The database's.
+pub(crate) async fn erase_all_of(unit: &Unit<'_>, organization: OrganizationId) -> Result<(), StoreError> {
+    const SQL: &str = "-- known_user::erase_all_of
+        UPDATE known_user SET login = 'deleted-' || user_id || '@' || $2::text WHERE organization_id = $1";
+    unit.execute(SQL, &[&organization.uuid(), &Login::NOBODYS_REALM]).await.map(drop)
+}
+
 /// Notes that a session was opened for a user. One who is not known is nobody a figure is kept of.
 ///
 /// # Errors

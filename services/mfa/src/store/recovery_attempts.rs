@@ -15,7 +15,7 @@ use crate::domain::Attempts;
 pub(crate) async fn load(unit: &Unit<'_>, user: UserKey) -> Result<Attempts, StoreError> {
     const SQL: &str = "-- recovery_attempts::load
         SELECT wrong_codes, lock_level, locked_until, lock_recorded, refused_while_locked, recent_failures,
-               exhausted_time
+               exhausted_time, suspicion_told
         FROM recovery_attempts WHERE organization_id = $1 AND user_id = $2 FOR UPDATE";
     let row = unit.query_opt(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
     Ok(row.as_ref().map(attempts).transpose()?.unwrap_or_default())
@@ -28,13 +28,13 @@ pub(crate) async fn load(unit: &Unit<'_>, user: UserKey) -> Result<Attempts, Sto
 pub(crate) async fn save(unit: &Unit<'_>, user: UserKey, attempts: &Attempts) -> Result<(), StoreError> {
     const SQL: &str = "-- recovery_attempts::save
         INSERT INTO recovery_attempts (organization_id, user_id, wrong_codes, lock_level, locked_until,
-            lock_recorded, refused_while_locked, recent_failures, exhausted_time)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+            lock_recorded, refused_while_locked, recent_failures, exhausted_time, suspicion_told)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT ON CONSTRAINT recovery_attempts_pk DO UPDATE SET
             wrong_codes = EXCLUDED.wrong_codes, lock_level = EXCLUDED.lock_level,
             locked_until = EXCLUDED.locked_until, lock_recorded = EXCLUDED.lock_recorded,
             refused_while_locked = EXCLUDED.refused_while_locked, recent_failures = EXCLUDED.recent_failures,
-            exhausted_time = EXCLUDED.exhausted_time";
+            exhausted_time = EXCLUDED.exhausted_time, suspicion_told = EXCLUDED.suspicion_told";
     unit.execute_one(
         "recovery_attempts::save",
         SQL,
@@ -48,6 +48,7 @@ pub(crate) async fn save(unit: &Unit<'_>, user: UserKey, attempts: &Attempts) ->
             &attempts.refused_while_locked,
             &attempts.recent_failures,
             &attempts.exhausted_time,
+            &attempts.suspicion_told,
         ],
     )
     .await
@@ -93,5 +94,6 @@ fn attempts(row: &Row) -> Result<Attempts, StoreError> {
         refused_while_locked: row.try_get("refused_while_locked")?,
         recent_failures: row.try_get("recent_failures")?,
         exhausted_time: row.try_get("exhausted_time")?,
+        suspicion_told: row.try_get("suspicion_told")?,
     })
 }

@@ -17,7 +17,7 @@ pub(crate) async fn lock(unit: &Unit<'_>, user: UserKey) -> Result<UserState, St
         INSERT INTO user_mfa AS m (organization_id, user_id) VALUES ($1, $2)
         ON CONFLICT ON CONSTRAINT user_mfa_pk DO UPDATE SET generation = m.generation
         RETURNING generation, ticket_required, wrong_codes, lock_level, locked_until, lock_recorded,
-            refused_while_locked, recent_failures, exhausted_time";
+            refused_while_locked, recent_failures, exhausted_time, suspicion_told, secret_bound";
     let rows = unit.query(SQL, &[&user.organization_id.uuid(), &user.user_id.uuid()]).await?;
     rows.first().map(state).transpose()?.ok_or(StoreError::RowCount { statement: "user::lock", rows: 0 })
 }
@@ -51,7 +51,7 @@ pub(crate) fn saving(user: UserKey, state: &UserState) -> Write {
     const SQL: &str = "-- user::save
         UPDATE user_mfa SET generation = $3, ticket_required = $4, wrong_codes = $5, lock_level = $6,
             locked_until = $7, lock_recorded = $8, recent_failures = $9, exhausted_time = $10,
-            refused_while_locked = $11
+            refused_while_locked = $11, suspicion_told = $12, secret_bound = $13
         WHERE organization_id = $1 AND user_id = $2";
     let attempts = &state.attempts;
     Write::new("user::save", SQL)
@@ -66,6 +66,8 @@ pub(crate) fn saving(user: UserKey, state: &UserState) -> Write {
         .with(attempts.recent_failures.clone())
         .with(attempts.exhausted_time)
         .with(attempts.refused_while_locked)
+        .with(attempts.suspicion_told)
+        .with(state.secret_bound)
 }
 
 /// Resets every user of an organisation that has a state here, as [`UserState::after_reset`] does one.
@@ -75,7 +77,8 @@ pub(crate) fn saving(user: UserKey, state: &UserState) -> Write {
 pub(crate) async fn reset_all(unit: &Unit<'_>, organization: OrganizationId) -> Result<(), StoreError> {
     const SQL: &str = "-- user::reset_all
         UPDATE user_mfa SET generation = generation + 1, wrong_codes = 0, lock_level = 0, locked_until = NULL,
-            lock_recorded = false, recent_failures = '{}', exhausted_time = NULL, refused_while_locked = 0
+            lock_recorded = false, recent_failures = '{}', exhausted_time = NULL, refused_while_locked = 0,
+            suspicion_told = false, secret_bound = true
         WHERE organization_id = $1";
     unit.execute(SQL, &[&organization.uuid()]).await.map(drop)
 }
@@ -109,6 +112,8 @@ pub(super) fn state(row: &Row) -> Result<UserState, StoreError> {
             refused_while_locked: row.try_get("refused_while_locked")?,
             recent_failures: row.try_get("recent_failures")?,
             exhausted_time: row.try_get("exhausted_time")?,
+            suspicion_told: row.try_get("suspicion_told")?,
         },
+        secret_bound: row.try_get("secret_bound")?,
     })
 }

@@ -41,7 +41,7 @@ pub(crate) async fn lock(
 ) -> Result<Locked, StoreError> {
     const SQL: &str = "-- verification::lock
         SELECT m.generation, m.ticket_required, m.wrong_codes, m.lock_level, m.locked_until, m.lock_recorded,
-               m.refused_while_locked, m.recent_failures, m.exhausted_time,
+               m.refused_while_locked, m.recent_failures, m.exhausted_time, m.suspicion_told, m.secret_bound,
                f.factor_id, f.sealed_secret, f.factor_generation, f.last_step, f.drift, f.enroll_time, f.last_use_time,
                ARRAY(SELECT e.target FROM unnest($3::uuid[], $4::text[]) AS place (organization_id, target)
                      JOIN enforcement e ON e.organization_id = place.organization_id AND e.target = place.target

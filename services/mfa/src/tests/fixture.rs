@@ -1,31 +1,24 @@
 //! A service without its network, on a database of its own.
 
+mod phone;
+mod requests;
+mod told;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use access::{Caller, Peer, SignedIn};
 use clock::{Clock as _, ManualClock};
-use data_encoding::BASE32_NOPAD;
 use eventlog::Follow;
-use fault::Reason;
 use keyring::Keyring;
 use prost::Message;
-use proto::events::event::Payload;
-use proto::events::{Actor, ActorKind, Event, OrganizationCreated, UserCreated};
+use proto::events::Event;
 use proto::mfa::verification_service_server::VerificationService;
-use proto::mfa::{
-    AcknowledgeSignInEnrollmentRequest, BeginSignInEnrollmentRequest, BeginSignInEnrollmentResponse,
-    ConfirmSignInEnrollmentRequest, EvaluateSignInRequest, EvaluateSignInResponse, VerifyCodeRequest,
-    VerifyCodeResponse,
-};
+use proto::mfa::{EvaluateSignInRequest, EvaluateSignInResponse, VerifyCodeResponse};
 use store::{PoolOptions, Store};
 use time::macros::datetime;
-use tonic::{Request, Response, Status};
-use totp_rs::{Builder, Totp};
-use types::{
-    AttemptId, AuthSource, EventId, OrganizationId, OrganizationPath, Role, SessionId, SignInId, UserId,
-};
-use wire::{OrganizationFacts, UserFacts};
+use tonic::{Response, Status};
+use types::{AuthSource, OrganizationId, OrganizationPath, Role, SignInId};
+use wire::UserFacts;
 
 use super::database::Database;
 use super::peers::Peers;
@@ -33,6 +26,10 @@ use crate::domain::Thresholds;
 use crate::ops::Mfa;
 use crate::peers::{FollowIdentity, FollowTenant};
 use crate::rpc::{EnforcementHandlers, FactorHandlers, VerificationHandlers};
+
+pub(super) use phone::Phone;
+pub(super) use requests::{SignIn, by, from_identity, from_operator, refusal, session, session_in};
+pub(super) use told::{creator, followed, organization_created, stranger, user_created};
 
 /// How long a sign-in waits for what never comes.
 const IMPATIENT: Duration = Duration::from_millis(100);
@@ -264,190 +261,4 @@ fn service(
         thresholds,
         patience,
     })
-}
-
-/// A sign-in under way.
-#[derive(Clone)]
-pub(super) struct SignIn {
-    pub(super) id: SignInId,
-    pub(super) user: UserFacts,
-    pub(super) told: EvaluateSignInResponse,
-}
-
-impl SignIn {
-    pub(super) fn verify(&self, code: &str) -> Request<VerifyCodeRequest> {
-        from_identity(VerifyCodeRequest {
-            user: Some(self.user.to_wire()),
-            code: code.to_owned(),
-            attempt_id: AttemptId::generate().to_string(),
-            generation: self.told.generation,
-            policy_version: self.told.policy_version.clone(),
-            sign_in_id: self.id.to_string(),
-            ..Default::default()
-        })
-    }
-
-    fn begin(&self, ticket: &str) -> Request<BeginSignInEnrollmentRequest> {
-        from_identity(BeginSignInEnrollmentRequest {
-            user: Some(self.user.to_wire()),
-            sign_in_id: self.id.to_string(),
-            generation: self.told.generation,
-            policy_version: self.told.policy_version.clone(),
-            enrollment_ticket: ticket.to_owned(),
-            client: None,
-        })
-    }
-
-    pub(super) fn confirm(&self, code: &str) -> Request<ConfirmSignInEnrollmentRequest> {
-        from_identity(ConfirmSignInEnrollmentRequest {
-            user: Some(self.user.to_wire()),
-            sign_in_id: self.id.to_string(),
-            code: code.to_owned(),
-            attempt_id: AttemptId::generate().to_string(),
-            generation: self.told.generation,
-            policy_version: self.told.policy_version.clone(),
-            replay_key: Vec::new(),
-            client: None,
-        })
-    }
-
-    pub(super) fn acknowledge(&self) -> Request<AcknowledgeSignInEnrollmentRequest> {
-        from_identity(AcknowledgeSignInEnrollmentRequest {
-            user: Some(self.user.to_wire()),
-            sign_in_id: self.id.to_string(),
-            generation: self.told.generation,
-            policy_version: self.told.policy_version.clone(),
-            client: None,
-        })
-    }
-}
-
-/// An authenticator app, after scanning.
-pub(super) struct Phone {
-    pub(super) shown: BeginSignInEnrollmentResponse,
-    totp: Totp,
-}
-
-impl Phone {
-    pub(super) fn scan(shown: BeginSignInEnrollmentResponse) -> Self {
-        let typed: String = shown.secret_base32.chars().filter(|c| !c.is_whitespace()).collect();
-        let secret = BASE32_NOPAD.decode(typed.as_bytes()).unwrap();
-        Self { shown, totp: Builder::new().with_secret(secret).build().unwrap() }
-    }
-
-    /// The code it shows now.
-    pub(super) fn code(&self, fixture: &Fixture) -> String {
-        self.code_at(fixture, 0)
-    }
-
-    /// The code it shows so many steps from now.
-    pub(super) fn code_at(&self, fixture: &Fixture, steps: i64) -> String {
-        let at = fixture.clock.now().unix_timestamp() + 30 * steps;
-        self.totp.generate(u64::try_from(at).unwrap()).to_string()
-    }
-
-    /// So many codes that are none of the near ones.
-    pub(super) fn wrong_codes(&self, fixture: &Fixture, count: usize) -> Vec<String> {
-        let near: Vec<String> = (-3..=3).map(|steps| self.code_at(fixture, steps)).collect();
-        (0..)
-            .map(|number: u32| format!("{number:06}"))
-            .filter(|code| !near.contains(code))
-            .take(count)
-            .collect()
-    }
-
-    pub(super) fn secret(&self) -> Vec<u8> {
-        self.totp.secret().as_bytes().to_vec()
-    }
-}
-
-/// A session of a user, with a second factor proved just now, of before any change of their second factor.
-pub(super) fn session(user: &UserFacts) -> SignedIn {
-    session_in(user, 0)
-}
-
-/// The same, of a generation of the user's second factor.
-pub(super) fn session_in(user: &UserFacts, generation: i64) -> SignedIn {
-    SignedIn {
-        user_id: user.id,
-        path: user.path.clone(),
-        login: user.login.clone(),
-        role: user.role,
-        session_id: SessionId::generate(),
-        amr: vec!["pwd".into(), "otp".into(), "mfa".into()],
-        auth_time: datetime!(2026-11-24 09:00 UTC),
-        mfa_time: Some(datetime!(2026-11-24 09:00 UTC)),
-        generation,
-    }
-}
-
-/// A request as the layers hand it on: of the console, for a user.
-pub(super) fn by<M>(caller: &SignedIn, message: M) -> Request<M> {
-    from("console", Some(caller.clone()), message)
-}
-
-/// A request of identity's, for nobody.
-pub(super) fn from_identity<M>(message: M) -> Request<M> {
-    from("identity", None, message)
-}
-
-/// A request of the operator's, for nobody.
-pub(super) fn from_operator<M>(message: M) -> Request<M> {
-    from("operator", None, message)
-}
-
-fn from<M>(peer: &str, user: Option<SignedIn>, message: M) -> Request<M> {
-    let uri = format!("spiffe://countersign.local/ns/default/sa/{peer}");
-    let peer = Peer::parse_spiffe(&uri, "countersign.local").unwrap();
-    let mut request = Request::new(message);
-    request.extensions_mut().insert(Arc::new(Caller { peer, user }));
-    request
-}
-
-/// Why a call was refused.
-#[track_caller]
-pub(super) fn refusal<T>(answer: Result<T, Status>) -> Reason {
-    match answer {
-        Ok(_) => panic!("it was not refused"),
-        Err(status) => rpc::reason_of(&status).unwrap(),
-    }
-}
-
-/// The creator of everything in the tree.
-pub(super) fn creator() -> Actor {
-    Actor {
-        kind: ActorKind::User.into(),
-        id: "0190b5b4-7d6c-7c4e-9a54-0123456789ab".to_owned(),
-        role: proto::common::Role::ProviderAdmin.into(),
-        session_id: String::new(),
-        amr: vec!["pwd".to_owned(), "otp".to_owned()],
-    }
-}
-
-pub(super) fn organization_created(facts: &OrganizationFacts, enforce: bool) -> Event {
-    let created = OrganizationCreated { organization: Some(facts.to_wire()), enforce_mfa: enforce };
-    followed("tenant.organization.created", Payload::OrganizationCreated(created))
-}
-
-pub(super) fn user_created(facts: &UserFacts, enforce: bool) -> Event {
-    let created = UserCreated { user: Some(facts.to_wire()), enforce_mfa: enforce };
-    followed("identity.user.created", Payload::UserCreated(created))
-}
-
-/// An event of another service's log.
-pub(super) fn followed(event_type: &str, payload: Payload) -> Event {
-    Event {
-        id: EventId::generate().to_string(),
-        position: 1,
-        r#type: event_type.to_owned(),
-        actor: Some(creator()),
-        peer: "console".to_owned(),
-        payload: Some(payload),
-        ..Default::default()
-    }
-}
-
-/// A user nobody has ever heard of.
-pub(super) fn stranger() -> UserId {
-    UserId::generate()
 }

@@ -234,6 +234,23 @@ async fn at_twenty_wrong_codes_the_password_is_suspected_once_until_the_window_f
     assert_eq!(fixture.suspicions().await.len(), 2);
 }
 
+/// An administrator who becomes stricter means those who guess already, too.
+#[tokio::test]
+async fn a_suspicion_that_fewer_wrong_codes_suffice_for_is_told_with_the_next_one() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let phone = fixture.enroll(&tree.company_user).await;
+    let sign_in = fixture.sign_in(&tree.company_user).await;
+    fixture.guess_patiently(&sign_in, &phone, 4).await;
+    assert_eq!(fixture.suspicions().await.len(), 0);
+    let asked = AskedThresholds { suspicion: 10, ..AskedThresholds::DEFAULT };
+    let strict = fixture.replica_that_bears(Thresholds::within_bounds(asked).unwrap());
+    for code in phone.wrong_codes(&fixture, 3) {
+        assert_eq!(refusal(strict.verify_code(sign_in.verify(&code)).await), Reason::CodeRefused);
+    }
+    let counts: Vec<i32> = fixture.suspicions().await.into_iter().map(|(_, count)| count).collect();
+    assert_eq!(counts, [17]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn however_parallel_they_come_the_password_is_suspected_once() {
     let (fixture, tree) = Fixture::with_tree().await;

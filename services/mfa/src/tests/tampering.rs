@@ -109,10 +109,10 @@ async fn the_secret_of_a_phone_that_was_replaced_does_not_come_back() {
         (SELECT factor_id, sealed_secret, factor_generation, last_step FROM backup)";
     fixture.tamper(whole, &[]).await;
     fixture.is_refused_and_told(user, &[&old], "outdated").await;
-    for (generation, minutes) in [(Some(2i64), 61), (None, 122)] {
+    for (generation, minutes, cause) in [(Some(2i64), 61, "not_authentic"), (None, 122, "outdated")] {
         fixture.tick(minutes * 60);
         fixture.tamper("UPDATE factor SET factor_generation = $1", &[&generation]).await;
-        fixture.is_refused_and_told(user, &[&old], "not_authentic").await;
+        fixture.is_refused_and_told(user, &[&old], cause).await;
     }
 }
 
@@ -224,23 +224,42 @@ async fn a_kept_answer_that_was_exchanged_is_told_and_not_given() {
     assert_eq!(fixture.event_types().await.iter().filter(|name| *name == "mfa.factor.reset").count(), 2);
 }
 
-/// A factor of before secrets were bound to generation and step.
+impl Fixture {
+    /// Makes the only factor one of before secrets were bound to generation and step, and keeps a copy of its row.
+    async fn as_an_earlier_version(&self, user: &UserFacts, phone: &Phone) -> Vec<u8> {
+        let row = self.rows.query_one("SELECT factor_id::text FROM factor", &[]).await.unwrap();
+        let (row, id) = (row.get::<_, String>(0), user.id.to_string());
+        let binding = keyring::Binding {
+            service: "mfa",
+            table: "factor",
+            row: &row,
+            user: &id,
+            purpose: "totp_secret",
+        };
+        let sealed = self.keyring.seal(&binding, &phone.secret()).unwrap();
+        let unbound =
+            "UPDATE factor SET sealed_secret = $1, factor_generation = NULL, enroll_event_id = NULL";
+        self.tamper(unbound, &[&sealed]).await;
+        self.tamper("UPDATE user_mfa SET secret_bound = false WHERE user_id = $1", &[&user.id.uuid()]).await;
+        self.tamper("CREATE TABLE earlier AS SELECT * FROM factor", &[]).await;
+        sealed
+    }
+
+    /// Puts the whole row of that time in the place of the present one.
+    async fn restore_the_earlier(&self) {
+        let whole =
+            "UPDATE factor f SET (factor_id, sealed_secret, factor_generation, last_step, enroll_event_id) =
+            (SELECT factor_id, sealed_secret, factor_generation, last_step, enroll_event_id FROM earlier)";
+        self.tamper(whole, &[]).await;
+    }
+}
+
 #[tokio::test]
 async fn a_secret_that_an_earlier_version_sealed_opens_and_is_bound_with_its_next_code() {
     let (fixture, tree) = Fixture::with_tree().await;
     let user = &tree.company_user;
     let phone = fixture.enroll(user).await;
-    let row = fixture.rows.query_one("SELECT factor_id::text FROM factor", &[]).await.unwrap();
-    let (row, id) = (row.get::<_, String>(0), user.id.to_string());
-    let binding =
-        keyring::Binding { service: "mfa", table: "factor", row: &row, user: &id, purpose: "totp_secret" };
-    let sealed = fixture.keyring.seal(&binding, &phone.secret()).unwrap();
-    fixture
-        .tamper(
-            "UPDATE factor SET sealed_secret = $1, factor_generation = NULL, enroll_event_id = NULL",
-            &[&sealed],
-        )
-        .await;
+    let sealed = fixture.as_an_earlier_version(user, &phone).await;
     let sign_in = fixture.sign_in(user).await;
     fixture.verify(&sign_in, &phone.code(&fixture)).await.unwrap();
     let bound = fixture.rows.query_one("SELECT factor_generation FROM factor", &[]).await.unwrap();
@@ -248,4 +267,23 @@ async fn a_secret_that_an_earlier_version_sealed_opens_and_is_bound_with_its_nex
     fixture.tamper("UPDATE factor SET sealed_secret = $1", &[&sealed]).await;
     fixture.tick(30);
     fixture.is_refused_and_told(user, &[&phone], "not_authentic").await;
+    // The row of that time as a whole, with the step of that time: by now it is an old one.
+    fixture.tick(61 * 60);
+    fixture.restore_the_earlier().await;
+    fixture.is_refused_and_told(user, &[&phone], "outdated").await;
+}
+
+#[tokio::test]
+async fn a_secret_that_an_earlier_version_sealed_does_not_come_back_after_the_phone_was_replaced() {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let user = &tree.company_user;
+    let old = fixture.enroll(user).await;
+    fixture.as_an_earlier_version(user, &old).await;
+    let caller = session_in(user, 1);
+    let new = fixture.begin_in(&caller, &old.code(&fixture)).await.unwrap();
+    fixture.confirm_in(&caller, &new.code(&fixture)).await.unwrap();
+    fixture.acknowledge_in(&caller).await.unwrap();
+    fixture.tick(30);
+    fixture.restore_the_earlier().await;
+    fixture.is_refused_and_told(user, &[&old], "outdated").await;
 }

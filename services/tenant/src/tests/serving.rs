@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clock::ManualClock;
 use fault::Reason;
-use host::{App, HostConfig, SteeredReference};
+use host::{App, HostConfig, OpsConfig, SteeredReference};
 use keyring::Keyring;
 use proto::events::event_log_service_client::EventLogServiceClient;
 use proto::events::follow_service_client::FollowServiceClient;
@@ -17,6 +17,8 @@ use proto::tenant::tenant_service_client::TenantServiceClient;
 use proto::tenant::{BootstrapRequest, GetOrganizationRequest, Organization, ResolveOrganizationRequest};
 use rpc::{PeerChannel, ReflectionMode, reason_of};
 use telemetry::LogFormat;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tonic::Request;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
@@ -56,7 +58,7 @@ impl Running {
             log_format: LogFormat::Text,
             ntp_server: None,
             clock_tolerance_seconds: 5,
-            ops: host::OpsConfig::default(),
+            ops: OpsConfig { ops_listen: "127.0.0.1:0".parse().unwrap(), ..OpsConfig::default() },
             clock_references: Some(reference.clone().into()),
         };
         let config =
@@ -69,6 +71,17 @@ impl Running {
     fn channel(&self, peer: &str) -> PeerChannel {
         let address = self.app.local_addr().to_string();
         PeerChannel::connect_lazily(vec![address], &self.certificates.of(peer), "tenant").unwrap()
+    }
+
+    /// The status and the report that the ops port answers.
+    async fn ops(&self, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.app.ops_addr().unwrap()).await.unwrap();
+        let asked = format!("GET {path} HTTP/1.1\r\nhost: ops\r\nconnection: close\r\n\r\n");
+        stream.write_all(asked.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let status = answer.split(' ').nth(1).unwrap().to_owned();
+        (status, answer.split_once("\r\n\r\n").unwrap().1.to_owned())
     }
 
     async fn bootstrap(&self) -> Organization {
@@ -157,17 +170,29 @@ async fn tenant_follows_nobody() {
     running.app.shutdown().await;
 }
 
+/// Changes of policy are refused by themselves then (`enforcing.rs`); everything else goes on, in this replica and in all others.
 #[tokio::test(flavor = "multi_thread")]
-async fn readiness_says_whether_the_clock_is_trusted() {
+async fn a_clock_that_is_not_trusted_is_told_to_operators_and_sends_no_call_away() {
     let running = Running::start().await;
     let mut health = HealthClient::new(running.channel("console"));
-    let request = HealthCheckRequest { service: "countersign.tenant.v1.TenantService".into() };
-    let mut told = health.watch(request).await.unwrap().into_inner();
-    for (shift, expected) in
-        [(0, ServingStatus::Serving), (10, ServingStatus::NotServing), (0, ServingStatus::Serving)]
-    {
+    for (shift, ready) in [(0, true), (10, false), (0, true)] {
         running.reference.shift(time::Duration::seconds(shift));
-        while told.message().await.unwrap().unwrap().status() != expected {}
+        let status = if ready { "200" } else { "503" };
+        let becomes = async {
+            loop {
+                let (found, report) = running.ops("/readyz").await;
+                if found == status && report.contains(&format!(r#""ready":{ready},"serving":true"#)) {
+                    break report;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let report = tokio::time::timeout(Duration::from_secs(20), becomes).await.unwrap();
+        assert_eq!(report.contains("away from the service's clock"), !ready, "{report}");
+        let (status, report) = running.ops("/servez").await;
+        assert_eq!(status, "200", "{report}");
+        let request = HealthCheckRequest { service: "countersign.tenant.v1.TenantService".into() };
+        assert_eq!(health.check(request).await.unwrap().into_inner().status(), ServingStatus::Serving);
     }
     running.app.shutdown().await;
 }

@@ -7,6 +7,7 @@ use fault::{Fault, Reason};
 use http::HeaderMap;
 use telemetry::TraceId;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::TaskTracker;
 
 use crate::call::Present;
 use crate::server::step::{Next, Request, Response, Step, refuse};
@@ -15,6 +16,8 @@ const HEADER: &str = "grpc-timeout";
 
 pub(in crate::server) struct BoundTime {
     pub(in crate::server) cap: Duration,
+    /// What calls leave to be done when their callers go away.
+    pub(in crate::server) tasks: TaskTracker,
 }
 
 #[async_trait]
@@ -25,7 +28,7 @@ impl Step for BoundTime {
         };
         let deadline = Instant::now() + asked.unwrap_or(self.cap).min(self.cap);
         let trace = request.extensions().get::<TraceId>().copied().unwrap_or_else(TraceId::generate);
-        let work = Present::new(deadline, trace).scope(next.run(request));
+        let work = Present::new(deadline, trace, self.tasks.clone()).scope(next.run(request));
         timeout_at(deadline, work).await.unwrap_or_else(|_| refuse(Reason::DeadlineExceeded))
     }
 }

@@ -7,14 +7,13 @@ use async_trait::async_trait;
 use fault::{Code, Fault, Outcome, Reason};
 use telemetry::TraceId;
 use tonic::Status;
-use tracing::Instrument as _;
 
 use super::{caller_of, rule_of};
 use crate::call::Present;
-use crate::reason_of;
 use crate::server::step::{Next, Request, Response, Step, refuse};
 use crate::server::{Refusal, RefusalSink};
 use crate::status::{Stage, rewritten};
+use crate::{reason_of, spawn_in_call};
 
 pub(in crate::server) struct RecordRefusals {
     pub(in crate::server) sink: Arc<dyn RefusalSink>,
@@ -25,7 +24,7 @@ impl RecordRefusals {
     async fn record(&self, refusal: Refusal) -> Outcome<()> {
         let sink = Arc::clone(&self.sink);
         let task = async move { sink.record(refusal).await };
-        match tokio::spawn(task.in_current_span()).await {
+        match spawn_in_call(task).await {
             Ok(recorded) => recorded,
             Err(cut_off) => Err(Fault::new(Reason::DependencyUnavailable).with_cause(cut_off)),
         }

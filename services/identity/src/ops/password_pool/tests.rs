@@ -104,6 +104,29 @@ async fn one_address_neither_fills_the_queue_nor_goes_first() {
     assert_eq!(pool.taken(), 0);
 }
 
+/// All at one moment, before the first of them has been looked up.
+#[tokio::test]
+async fn one_address_that_comes_all_at_once_leaves_places_to_others() {
+    let (pool, running) = busy(12).await;
+    let enter = |address: u8| pool.enter(at(address));
+    let mut greedy: Vec<_> = (0..12).map(|_| enter(1).unwrap()).collect();
+    assert_eq!(enter(1).err().unwrap().reason(), Reason::Overloaded);
+    let modest: Vec<_> =
+        (2..6).flat_map(|address| [enter(address).unwrap(), enter(address).unwrap()]).collect();
+    drop(running);
+    for place in modest {
+        drop(place.turn().await.unwrap());
+    }
+    // The first ones kept theirs.
+    for place in greedy.drain(..4) {
+        drop(place.turn().await.unwrap());
+    }
+    for place in greedy {
+        assert_eq!(place.turn().await.err().unwrap().reason(), Reason::Overloaded);
+    }
+    assert_eq!(pool.taken(), 0);
+}
+
 #[tokio::test]
 async fn whoever_goes_away_frees_their_place_and_their_turn() {
     let (pool, running) = busy(1).await;

@@ -197,81 +197,135 @@ enum Guesser {
     Greedy,
     /// Codes, so few a day that the budget is never used up.
     Patient,
+    /// Codes, three on most days and four on every third or fourth: 99 in any thirty days.
+    BelowTheEdge,
+    /// Codes, three on most days and four on every third: the hundredth comes within thirty days.
+    OnTheEdge,
     /// Recovery codes, more a day than their budget bears.
     OfRecoveryCodes,
+    /// A code and a recovery code in turn.
+    Alternating,
 }
 
 impl Guesser {
-    /// So many guesses a day, one an hour: each lock has ended by the next.
-    const fn a_day(self) -> i64 {
+    /// So many codes and recovery codes on a day, one of each an hour: each lock has ended by the next.
+    const fn on(self, day: i64) -> [i64; 2] {
         match self {
-            Self::Greedy | Self::OfRecoveryCodes => 8,
-            Self::Patient => 3,
+            Self::Greedy => [8, 0],
+            Self::OfRecoveryCodes => [0, 8],
+            Self::Patient => [3, 0],
+            Self::BelowTheEdge => [if matches!(day % 10, 0 | 3 | 6) { 4 } else { 3 }, 0],
+            Self::OnTheEdge => [if day % 3 == 0 { 4 } else { 3 }, 0],
+            Self::Alternating => [4, 4],
         }
     }
 
-    async fn guess(self, fixture: &Fixture, sign_in: &SignIn, phone: &Phone) {
-        match self {
-            Self::Greedy | Self::Patient => {
+    async fn guess(self, fixture: &Fixture, sign_in: &SignIn, phone: &Phone, day: i64) {
+        let [codes, recovery_codes] = self.on(day);
+        for hour in 0..24 {
+            if hour < codes {
                 let wrong = phone.wrong_codes(fixture, 1).remove(0);
                 assert_eq!(refusal(fixture.verify(sign_in, &wrong).await), Reason::CodeRefused);
             }
-            Self::OfRecoveryCodes => fixture.guess_recovery(sign_in, 1).await,
+            if hour < recovery_codes {
+                fixture.guess_recovery(sign_in, 1).await;
+            }
+            if hour < codes.max(recovery_codes) {
+                fixture.tick(60 * 60);
+            }
         }
+    }
+}
+
+/// What a year of guessing came to.
+struct Year {
+    /// The most codes, and the most recovery codes, that were evaluated within any thirty days.
+    most: [usize; 2],
+    /// How many were evaluated in all.
+    all: [usize; 2],
+    /// On how many days the owner got in with a code.
+    by_phone: i32,
+    /// Whether a recovery code is good when all is over.
+    recovers: bool,
+}
+
+/// A year in which the owner signs in once a day, after the guesses.
+async fn a_year(guesser: Guesser, expected: Year) {
+    let (fixture, tree) = Fixture::with_tree().await;
+    let (phone, codes) = fixture.enroll_with_codes(&tree.company_user).await;
+    let mut by_phone = 0;
+    for day in 0..365 {
+        let sign_in = fixture.sign_in(&tree.company_user).await;
+        guesser.guess(&fixture, &sign_in, &phone, day).await;
+        by_phone += i32::from(fixture.verify(&sign_in, &phone.code(&fixture)).await.is_ok());
+        let [codes, recovery_codes] = guesser.on(day);
+        fixture.tick(DAY - codes.max(recovery_codes) * 60 * 60);
+    }
+    let events = fixture.events().await;
+    let evaluated = evaluated(&events);
+    let most = [0, 1].map(|kind| most_within(&evaluated[kind], time::Duration::days(30)));
+    let all = [0, 1].map(|kind| evaluated[kind].len());
+    assert_eq!((most, all, by_phone), (expected.most, expected.all, expected.by_phone), "{guesser:?}");
+    // Neither did the log grow with what was not evaluated: each lock is told of once.
+    let refused = |event: &&Event| event.r#type.ends_with(".refused");
+    let (refused, all) = (events.iter().filter(refused).count(), all[0] + all[1]);
+    assert!(refused <= all + all / 5 + 2, "{guesser:?}: {refused}");
+    // Where recovery codes were not guessed, they are as good as on the first day.
+    let sign_in = fixture.sign_in(&tree.company_user).await;
+    let answer = fixture.recover(&sign_in, &codes[0]).await;
+    if expected.recovers {
+        assert_eq!(answer.unwrap().recovery_codes_left, 9, "{guesser:?}");
+    } else {
+        assert_eq!(refusal(answer), Reason::CodeRefused, "{guesser:?}");
     }
 }
 
 #[tokio::test]
 async fn a_year_of_patient_guessing_gets_a_hundred_in_thirty_days_and_the_owner_in() {
-    for (guesser, most, all, by_phone) in [
-        // The budget was used up in a fortnight, and from then on nothing was evaluated any more.
-        (Guesser::Greedy, 100, 100, 12),
-        (Guesser::Patient, 90, 365 * 3, 365),
-        (Guesser::OfRecoveryCodes, 100, 100, 365),
-    ] {
-        let (fixture, tree) = Fixture::with_tree().await;
-        let (phone, codes) = fixture.enroll_with_codes(&tree.company_user).await;
-        let mut signed_in = 0;
-        for _ in 0..365 {
-            let sign_in = fixture.sign_in(&tree.company_user).await;
-            for _ in 0..guesser.a_day() {
-                guesser.guess(&fixture, &sign_in, &phone).await;
-                fixture.tick(60 * 60);
-            }
-            // The owner, once a day.
-            signed_in += i32::from(fixture.verify(&sign_in, &phone.code(&fixture)).await.is_ok());
-            fixture.tick(DAY - guesser.a_day() * 60 * 60);
-        }
-        let events = fixture.events().await;
-        let evaluated = evaluated(&events);
-        let within = most_within(&evaluated, time::Duration::days(30));
-        assert_eq!((within, evaluated.len(), signed_in), (most, all, by_phone), "{guesser:?}");
-        // Neither did the log grow with what was not evaluated: each lock is told of once.
-        let refused = |event: &&Event| event.r#type.ends_with(".refused");
-        let (refused, locks) = (events.iter().filter(refused).count(), all / 5 + 1);
-        assert!(refused <= all + locks, "{guesser:?}: {refused}");
-        // Where codes were guessed, the recovery codes are as good as on the first day.
-        let sign_in = fixture.sign_in(&tree.company_user).await;
-        let answer = fixture.recover(&sign_in, &codes[0]).await;
-        match guesser {
-            Guesser::OfRecoveryCodes => assert_eq!(refusal(answer), Reason::CodeRefused),
-            Guesser::Greedy | Guesser::Patient => assert_eq!(answer.unwrap().recovery_codes_left, 9),
+    // The budget was used up in a fortnight, and from then on nothing was evaluated any more.
+    let greedy = Year { most: [100, 0], all: [100, 0], by_phone: 12, recovers: true };
+    a_year(Guesser::Greedy, greedy).await;
+    let patient = Year { most: [90, 0], all: [365 * 3, 0], by_phone: 365, recovers: true };
+    a_year(Guesser::Patient, patient).await;
+}
+
+#[tokio::test]
+async fn a_year_of_guessing_at_the_edge_of_the_budget_falls_on_one_side_or_the_other() {
+    let below = Year { most: [99, 0], all: [36 * 33 + 17, 0], by_phone: 365, recovers: true };
+    a_year(Guesser::BelowTheEdge, below).await;
+    // The hundredth came on the thirtieth day, before its owner did.
+    let on = Year { most: [100, 0], all: [100, 0], by_phone: 29, recovers: true };
+    a_year(Guesser::OnTheEdge, on).await;
+}
+
+/// Recovery codes have a budget of their own: a hundred of each are evaluated, however they are mixed, and the end of one budget
+/// opens nothing of the other.
+#[tokio::test]
+async fn a_year_of_guessing_both_kinds_gets_a_hundred_of_each() {
+    let apart = Year { most: [0, 100], all: [0, 100], by_phone: 365, recovers: false };
+    a_year(Guesser::OfRecoveryCodes, apart).await;
+    let mixed = Year { most: [100, 100], all: [100, 100], by_phone: 24, recovers: false };
+    a_year(Guesser::Alternating, mixed).await;
+}
+
+/// When wrong codes were evaluated, and when wrong recovery codes: by all events of the log.
+fn evaluated(events: &[Event]) -> [Vec<Timestamp>; 2] {
+    let mut evaluated: [Vec<Timestamp>; 2] = Default::default();
+    for event in events {
+        let (kind, refusal) = match &event.payload {
+            Some(Payload::VerificationRefused(refused)) => (0, refused.refusal()),
+            Some(Payload::RecoveryCodeRefused(refused)) => (1, refused.refusal()),
+            _ => continue,
+        };
+        if refusal == VerificationRefusal::Wrong {
+            let at = wire::timestamp("record_time", event.record_time.as_ref().unwrap()).unwrap();
+            evaluated[kind].push(at);
         }
     }
+    evaluated
 }
 
-/// When wrong codes and recovery codes were evaluated.
-fn evaluated(events: &[Event]) -> Vec<Timestamp> {
-    let is_wrong = |event: &&Event| match &event.payload {
-        Some(Payload::VerificationRefused(refused)) => refused.refusal() == VerificationRefusal::Wrong,
-        Some(Payload::RecoveryCodeRefused(refused)) => refused.refusal() == VerificationRefusal::Wrong,
-        _ => false,
-    };
-    let at = |event: &Event| wire::timestamp("record_time", event.record_time.as_ref().unwrap()).unwrap();
-    events.iter().filter(is_wrong).map(at).collect()
-}
-
-/// The most of them within any time so long.
+/// The most of them within any time so long: from each of them on.
 fn most_within(times: &[Timestamp], window: time::Duration) -> usize {
     let from = |first: &Timestamp| times.iter().filter(|at| **at >= *first && **at - *first < window).count();
     times.iter().map(from).max().unwrap_or(0)
