@@ -13,9 +13,9 @@ def constant(path, pattern):
 
 
 def most_connections(overlay, service):
-    """How many connections a replica may have: the pool of calls, the log's readers, one that listens, and the sequencer's."""
+    """How many connections a replica may have: the pool of calls, the log's readers, one that listens, the sequencer's, and one that asks whether the database answers."""
     pool = int(settings(overlay, service)["COUNTERSIGN_DATABASE_CONNECTIONS"])
-    return pool + constant("crates/eventlog/src/log.rs", r"const READERS: usize = (\d+);") + 2
+    return pool + constant("crates/eventlog/src/log.rs", r"const READERS: usize = (\d+);") + 3
 
 
 def most_replicas(overlay, service):

@@ -22,8 +22,8 @@ pub struct OpsConfig {
     #[arg(long, env = "COUNTERSIGN_DRAIN_SECONDS", default_value_t = 10,
         value_parser = clap::value_parser!(u16).range(1..=120))]
     pub drain_seconds: u16,
-    /// The most connections of calls to the database (2 to 200). A replica has at most 8 more: six for readers of its log, one
-    /// that listens to it, and the sequencer's.
+    /// The most connections of calls to the database (2 to 200). A replica has at most 9 more: six for readers of its log, one
+    /// that listens to it, the sequencer's, and one that asks whether the database answers.
     #[arg(long, env = "COUNTERSIGN_DATABASE_CONNECTIONS", default_value_t = 16,
         value_parser = clap::value_parser!(u16).range(2..=200))]
     pub database_connections: u16,
